@@ -1,0 +1,1 @@
+"""Pure rules of the relay: standard library only."""
