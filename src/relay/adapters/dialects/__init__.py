@@ -1,0 +1,1 @@
+"""Wire languages: one symmetric codec each, no I/O, shared by both sides."""

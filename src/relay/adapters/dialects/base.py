@@ -1,0 +1,179 @@
+"""What a dialect is: the symmetric codec of one wire language, without I/O.
+
+Theory of operation. Inbound uses `peek`, `decode_request` and the encoders; outbound uses `encode_request` and
+the decoders. It is the same object, so it is tested against itself. Decoders raise `InvalidRequest` (the
+client's fault) or `Malformed` (the provider's); anything else that escapes is a bug. Encoders take time and
+identity from a `Scene` and are otherwise deterministic.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from relay.domain.chat import ChatRequest, DialectName
+from relay.domain.errors import RelayError
+from relay.domain.events import ChatResponse, StreamEvent
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+"""The largest single SSE event or NDJSON line that is buffered; beyond it the upstream is `Malformed`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What is read of a request before it is known who shall serve it.
+
+    `model` is as the client wrote it. `include_usage` is true where the client will get usage in a stream.
+    `message_bytes` is the size of the conversation, for an estimate of its tokens.
+    """
+
+    model: str
+    stream: bool
+    include_usage: bool
+    message_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What an encoder may not invent: identity, the name to echo, and the clock.
+
+    `created` is unix seconds; `started_ns` and `clock_ns()` are unix nanoseconds, the first being when the
+    request was received.
+    """
+
+    id: str
+    model: str
+    created: int
+    started_ns: int
+    clock_ns: Callable[[], int]
+    include_usage: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireRequest:
+    """A request for a provider: path below its base URL, body, and what could not be carried."""
+
+    path: str
+    body: bytes
+    losses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireError:
+    """An error in a dialect's own shape."""
+
+    status: int
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFault:
+    """What a provider's error body says; empty texts when it says nothing readable."""
+
+    message: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tapped:
+    """What a tap saw in the bytes fed to it, and the bytes to pass on."""
+
+    events: Sequence[StreamEvent]
+    raw: bytes
+
+
+class StreamDecoder(Protocol):
+    """A provider's stream, bytes in, events out, whatever the cuts between the bytes."""
+
+    def feed(self, data: bytes) -> Sequence[StreamEvent]:
+        """Events completed by these bytes. A broken stream yields `Failed` as the last event, then nothing."""
+        ...
+
+    def close(self) -> Sequence[StreamEvent]:
+        """Events completed by the end of the bytes; `Failed(Interrupted)` when no finish marker was seen."""
+        ...
+
+
+class StreamTap(Protocol):
+    """A same-dialect stream passed through: the model's name rewritten, usage withheld unless asked for.
+
+    Events are only what metering needs: one `PartStarted` and `PartDelta` per piece of content, usage, finish,
+    failure. The bytes that end the answer (`[DONE]`, the line with `done: true`) come from `close` alone.
+    """
+
+    def feed(self, data: bytes) -> Tapped:
+        """As `StreamDecoder.feed`, with the bytes to pass on."""
+        ...
+
+    def close(self) -> Tapped:
+        """As `StreamDecoder.close`, with the closing bytes; none after a failure."""
+        ...
+
+
+class StreamEncoder(Protocol):
+    """An answer on its way to a client, events in, bytes out."""
+
+    def send(self, event: StreamEvent) -> bytes:
+        """Bytes for this event, often none. `Failed` gives the dialect's in-band error."""
+        ...
+
+    def close(self) -> bytes:
+        """The bytes that end a complete answer; none after a failure."""
+        ...
+
+
+class Dialect(Protocol):
+    """The codec of one wire language."""
+
+    name: DialectName
+    framing: Literal["sse", "ndjson"]
+    stream_content_type: str
+    whole_content_type: str
+
+    def peek(self, body: bytes) -> Envelope:
+        """The envelope alone. Raises `InvalidRequest`."""
+        ...
+
+    def decode_request(self, body: bytes) -> ChatRequest:
+        """Raises `InvalidRequest` or `Unsupported`."""
+        ...
+
+    def encode_request(self, request: ChatRequest) -> WireRequest:
+        """`request.model` and `request.stream` are those for the provider; streams always ask for usage."""
+        ...
+
+    def retarget(self, body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+        """The client's own body with `model` replaced and, for a stream, usage asked for; order kept."""
+        ...
+
+    def decode_response(self, body: bytes) -> ChatResponse:
+        """Raises `Malformed`, or the provider's own failure when the body is an error."""
+        ...
+
+    def encode_response(self, response: ChatResponse, scene: Scene) -> bytes:
+        """The whole answer, not streamed."""
+        ...
+
+    def rename_response(self, body: bytes, model: str) -> bytes:
+        """A whole answer of this dialect with the model's name replaced and nothing else. Raises `Malformed`."""
+        ...
+
+    def decoder(self) -> StreamDecoder:
+        """A fresh decoder."""
+        ...
+
+    def encoder(self, scene: Scene) -> StreamEncoder:
+        """A fresh encoder."""
+        ...
+
+    def tap(self, scene: Scene) -> StreamTap:
+        """A fresh tap."""
+        ...
+
+    def decode_error(self, body: bytes) -> ProviderFault:
+        """What an error body of this dialect says. Never raises."""
+        ...
+
+    def encode_error(self, error: RelayError) -> WireError:
+        """An error before the first byte."""
+        ...

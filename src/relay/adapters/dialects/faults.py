@@ -1,0 +1,47 @@
+"""From a provider's status and words to the error taxonomy: one rule for error replies and in-stream errors."""
+
+from relay.domain.errors import (
+    BadCredential,
+    Limited,
+    Overloaded,
+    Rejected,
+    UpstreamError,
+)
+
+MAX_MESSAGE_CHARACTERS = 500
+
+_OUT_OF_MONEY = frozenset({"insufficient_quota", "credit_balance_exhausted", "enforced_spend_limit_reached"})
+
+
+def upstream_failure(
+    status: int, message: str = "", code: str = "", *, retry_after_s: float | None = None
+) -> UpstreamError:
+    """The failure that `status` and the provider's own `code` stand for.
+
+    `message` is the provider's text and therefore content: it is shortened and freed of control characters,
+    and shown only for failures that the caller can act on, never for those of the relay's own credential.
+    """
+    text = _clean(message)
+    match status:
+        case 401 | 403:
+            return BadCredential(f"the provider refused the relay's credential (status {status})")
+        case 402:
+            return Limited("the provider wants payment", code="insufficient_quota")
+        case 429:
+            limited = Limited(text or "the provider's rate limit is reached", retry_after_s=retry_after_s)
+            if code in _OUT_OF_MONEY:
+                limited.code = "insufficient_quota"
+            return limited
+        case 408 | 409 | 425 | 498 | 499:
+            return Overloaded(text or f"the provider answered {status}", retry_after_s=retry_after_s)
+        case _ if 400 <= status < 500:
+            rejected = Rejected(text or f"the provider refused the request ({status})", status=status)
+            rejected.code = code or "upstream_rejected"
+            return rejected
+        case _:
+            return Overloaded(text or f"the provider failed ({status})", retry_after_s=retry_after_s)
+
+
+def _clean(text: str) -> str:
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())[:MAX_MESSAGE_CHARACTERS]

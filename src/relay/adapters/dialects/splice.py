@@ -1,0 +1,28 @@
+"""Edits at the top level of a JSON object without decoding what lies below: order and values stay as they are."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from relay.adapters.dialects.lenient import Undecodable, escape_separators
+
+_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder = msgspec.json.Encoder()
+
+
+def top_level(body: bytes) -> dict[str, msgspec.Raw]:
+    """The members of a JSON object, values untouched; of duplicate keys the last. Raises `Undecodable`."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Undecodable(str(error)) from None
+
+
+def assemble(members: Mapping[str, msgspec.Raw]) -> bytes:
+    """The object again, as compact JSON around the untouched values."""
+    return escape_separators(_encoder.encode(members))
+
+
+def raw(value: object) -> msgspec.Raw:
+    """A value to put into the members."""
+    return msgspec.Raw(_encoder.encode(value))

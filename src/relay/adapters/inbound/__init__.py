@@ -1,0 +1,1 @@
+"""What calls the application: HTTP routes and the command line."""

@@ -1,0 +1,1 @@
+"""What the application calls: providers, storage, spool, clock."""

@@ -1,0 +1,191 @@
+"""The ports: what the use cases need from the outside, named by role.
+
+The chat path pulls pieces from a provider (`Exchange.read`) and pushes them into a `Reply`: neither side
+needs a queue, a task or a generator per stream.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from relay.domain.catalog import Catalog
+from relay.domain.chat import ChatRequest, DialectName
+from relay.domain.errors import RelayError
+from relay.domain.events import StreamEvent
+from relay.domain.keys import KeyRecord
+from relay.domain.ledger import AttemptEnded, AttemptStarted
+
+type OnDisconnect = Literal["cancel", "drain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What one read from the provider means, and, in pass-through, its bytes.
+
+    `last` marks the end of a complete answer; its bytes are the closing ones, possibly none. A whole answer
+    that is not streamed is one last piece.
+    """
+
+    events: Sequence[StreamEvent]
+    raw: bytes | None = None
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginalRequest:
+    """The client's request as it came. `decode` gives the canonical form, computed once when first asked."""
+
+    dialect: DialectName
+    body: bytes
+    decode: Callable[[], ChatRequest]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamCall:
+    """One attempt's orders to a backend: `model` is the provider's exact id, `echo` the name the client used."""
+
+    original: OriginalRequest
+    model: str
+    echo: str
+    stream: bool
+    include_usage: bool
+    request_id: str
+
+
+class Exchange(Protocol):
+    """An accepted call whose answer is being read. Must be closed, also after an error."""
+
+    status: int
+    passes: bool
+    losses: tuple[str, ...]
+
+    async def read(self) -> Piece:
+        """The next piece. After the last one it may not be called. Raises `UpstreamError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the connection; a half-read one is closed, which is the provider's sign to stop."""
+        ...
+
+
+class ChatBackend(Protocol):
+    """A live provider."""
+
+    on_disconnect: OnDisconnect
+
+    async def open(self, call: UpstreamCall) -> Exchange:
+        """Send the request and read the answer's head. Raises `UpstreamError`."""
+        ...
+
+
+class Backends(Protocol):
+    """The live providers by name."""
+
+    def find(self, provider: str) -> ChatBackend | None:
+        """The backend of a configured provider."""
+        ...
+
+
+class CatalogSource(Protocol):
+    """Where the current snapshot is."""
+
+    def current(self) -> Catalog:
+        """The snapshot to use for a new call."""
+        ...
+
+
+class Ledger(Protocol):
+    """The books' first page: synchronous, append-only, durable against a kill of the process."""
+
+    def begin(self, started: AttemptStarted) -> None:
+        """Before the provider is called. Raises `AccountingUnavailable`."""
+        ...
+
+    def end(self, ended: AttemptEnded) -> None:
+        """Before the last byte leaves. Never raises: what cannot be written is kept and retried."""
+        ...
+
+
+class Keys(Protocol):
+    """The relay's own API keys, from memory."""
+
+    def find(self, public_id: str) -> KeyRecord | None:
+        """The record of this key, live or not."""
+        ...
+
+    def any_exist(self) -> bool:
+        """True once a key was ever created, revoked ones included."""
+        ...
+
+
+class Clock(Protocol):
+    """Time. Waits use the monotonic clock; the wall clock is only stamped."""
+
+    def unix_ms(self) -> int:
+        """Wall clock, milliseconds."""
+        ...
+
+    def unix_ns(self) -> int:
+        """Wall clock, nanoseconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+
+class Ids(Protocol):
+    """Identity."""
+
+    def new(self) -> str:
+        """A UUIDv7: unique, and sortable by time."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class ReplyHead:
+    """What the answer's head tells of the attempt that serves it."""
+
+    provider: str
+    model: str
+    resolved_by: str
+    attempts: int
+    losses: tuple[str, ...] = ()
+
+
+class Reply(Protocol):
+    """The client's end. The head leaves with `begin` or, on its own account, when a stream waited too long."""
+
+    @property
+    def begun(self) -> bool:
+        """True once the head has left: from then on failures are in-band and nothing is tried again."""
+        ...
+
+    def prepare(self, head: ReplyHead) -> None:
+        """The head of the attempt being made; the last one prepared is sent."""
+        ...
+
+    async def write(self, piece: Piece) -> None:
+        """More of a stream; the first call sends the head."""
+        ...
+
+    async def finish(self, piece: Piece) -> None:
+        """The end of a complete answer, or the whole of one that is not streamed."""
+        ...
+
+    async def fail(self, error: RelayError) -> None:
+        """The in-band error of a stream whose head has left."""
+        ...
+
+
+class Hangup(Protocol):
+    """The client's leaving, as the use case sees it."""
+
+    @property
+    def happened(self) -> bool:
+        """True once the client has left."""
+        ...
+
+    def listen(self, react: Callable[[], None]) -> None:
+        """Call `react` when the client leaves, at once if it has; a later call replaces the reaction."""
+        ...

@@ -1,0 +1,186 @@
+"""The canonical chat request: what any dialect's request means, independent of its wire.
+
+JSON that only passes through (tool arguments, schemas, unknown fields) is kept as JSON *text*: reparsing
+would destroy number formatting and key order, and arguments stream as text anyway.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+type Role = Literal["system", "developer", "user", "assistant", "tool"]
+type Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+type JsonText = str
+"""A complete JSON value as text."""
+type DialectName = Literal["openai.chat", "ollama.chat"]
+
+EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image, either inline (`data` is padded base64, `media_type` known or sniffed) or by `url`."""
+
+    data: str = ""
+    media_type: str | None = None
+    url: str = ""
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audio:
+    """Inline audio: `data` is base64, `format` as in `wav`, `mp3`."""
+
+    data: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A document, inline (`data` is base64 or a data URI as sent) or by the provider's `file_id`."""
+
+    data: str = ""
+    file_id: str = ""
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """Reasoning shown by the model; `signature` is the provider's seal, needed to send it back."""
+
+    text: str
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """The model asks for a tool. `arguments` is JSON text, normally of an object; empty means `{}`."""
+
+    id: str
+    name: str
+    arguments: JsonText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What a tool answered. `call_id` or `name` may be empty when the client's dialect did not say it."""
+
+    call_id: str
+    name: str
+    parts: "tuple[Text | Image, ...]"
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The model declines, in its own words."""
+
+    text: str
+
+
+type Part = Text | Image | Audio | File | Thinking | ToolCall | ToolResult | Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn. `name` is the participant's name where a dialect has one."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A tool the model may call. `parameters` is a JSON Schema as text; empty means no parameters given."""
+
+    name: str
+    description: str | None = None
+    parameters: JsonText = ""
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedTool:
+    """The model must call this one."""
+
+    name: str
+
+
+type ToolChoice = Literal["auto", "none", "required"] | NamedTool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How tokens are drawn. `None` means the caller did not say: no default is ever invented."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repeat_penalty: float | None = None
+    max_output_tokens: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonObject:
+    """Any JSON object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonSchema:
+    """JSON that fits a schema, given as JSON text."""
+
+    schema: JsonText
+    name: str = "answer"
+    strict: bool | None = None
+    description: str | None = None
+
+
+type Output = JsonObject | JsonSchema
+"""A constrained answer; `None` where it is used means free text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoning:
+    """How much to think. No effort and no budget: on, as much as the provider thinks fit."""
+
+    effort: Effort | None = None
+    budget_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """One chat call.
+
+    `stream` is what the caller wants of us, `include_usage` whether its stream shall carry usage (only
+    dialects that make it optional set it). `extras` holds the fields only one dialect knows, as JSON text by
+    field name: a codec writes back its own and reports the others as losses.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    sampling: Sampling = Sampling()
+    output: Output | None = None
+    reasoning: Reasoning | None = None
+    stream: bool = False
+    include_usage: bool = False
+    choice_count: int = 1
+    user: str | None = None
+    extras: Mapping[DialectName, Mapping[str, JsonText]] = field(default_factory=dict)

@@ -1,0 +1,169 @@
+"""The canonical answer: stream events, and the whole answer that is their fold.
+
+Order of one answer: `Started`; then per part `PartStarted`, its deltas, `PartEnded`; `Finished` once per
+choice; `UsageReported` any number of times anywhere (cumulative, the last one wins). `Failed` ends a stream
+that went wrong. Part indexes are ours: dense from 0 within one choice, in order of appearance.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from relay.domain.chat import Refusal, Text, Thinking, ToolCall
+from relay.domain.errors import RelayError
+from relay.domain.usage import Usage
+
+type FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+type PartKind = Literal["text", "thinking", "tool_call", "refusal"]
+type AnswerPart = Text | Thinking | ToolCall | Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The provider has begun. `created` is in unix seconds; 0 or an empty text means it did not say."""
+
+    id: str = ""
+    model: str = ""
+    created: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartStarted:
+    """A part begins; `call_id` and `name` only for tool calls."""
+
+    index: int
+    kind: PartKind
+    call_id: str = ""
+    name: str = ""
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartDelta:
+    """More text of an open part: visible text, thinking, refusal, or a fragment of a call's arguments."""
+
+    index: int
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureDelta:
+    """More of the seal of an open thinking part."""
+
+    index: int
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartEnded:
+    """A part is complete."""
+
+    index: int
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAlternative:
+    """One candidate token; `bytes` is empty when the provider did not say."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLogprob:
+    """The drawn token with its nearest rivals."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] = ()
+    top: tuple[TokenAlternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogprobsReported:
+    """Log probabilities of text tokens, to be appended to the choice's list."""
+
+    tokens: tuple[TokenLogprob, ...]
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageReported:
+    """Counts so far; a later report overrides an earlier one count by count."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A choice is complete. `raw_reason` is the provider's own word, for the record only."""
+
+    reason: FinishReason
+    raw_reason: str = ""
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The stream went wrong; nothing follows."""
+
+    error: RelayError
+
+
+type StreamEvent = (
+    Started
+    | PartStarted
+    | PartDelta
+    | SignatureDelta
+    | PartEnded
+    | LogprobsReported
+    | UsageReported
+    | Finished
+    | Failed
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One alternative answer."""
+
+    parts: tuple[AnswerPart, ...]
+    finish: FinishReason
+    raw_finish: str = ""
+    index: int = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatResponse:
+    """A whole answer: the fold of its events. `usage` is `None` when the provider reported none."""
+
+    choices: tuple[Choice, ...]
+    id: str = ""
+    model: str = ""
+    created: int = 0
+    usage: Usage | None = None
+
+
+__all__ = [
+    "AnswerPart",
+    "ChatResponse",
+    "Choice",
+    "Failed",
+    "FinishReason",
+    "Finished",
+    "LogprobsReported",
+    "PartDelta",
+    "PartEnded",
+    "PartKind",
+    "PartStarted",
+    "SignatureDelta",
+    "Started",
+    "StreamEvent",
+    "TokenAlternative",
+    "TokenLogprob",
+    "UsageReported",
+]

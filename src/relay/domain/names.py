@@ -1,0 +1,46 @@
+"""How model names are compared, split and suggested.
+
+Names are matched lower-case and without a trailing `:latest`; a provider always receives its own exact id.
+Ollama's naming rules are in its model name parser (`registry/namespace/model:tag`).
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+DEFAULT_TAG = ":latest"
+MAX_NAME_CHARACTERS = 512
+
+
+def normalise(name: str) -> str:
+    """The form in which two spellings of one name are equal."""
+    lowered = name.strip().lower()
+    return lowered.removesuffix(DEFAULT_TAG) or lowered
+
+
+def split_tags(name: str) -> tuple[str, tuple[str, ...]]:
+    """`model@tag,tag` as the model's name and its raw tags; no `@` means no tags."""
+    model, at, tags = name.rpartition("@")
+    if not at or not model:
+        return name, ()
+    return model, tuple(tag for raw in tags.split(",") if (tag := raw.strip()))
+
+
+def split_prefix(name: str, separator: str) -> Iterable[tuple[str, str]]:
+    """Every way to read `name` as prefix, separator, rest, with the longest prefix first."""
+    end = len(name)
+    while (end := name.rfind(separator, 0, end)) > 0:
+        if rest := name[end + len(separator) :]:
+            yield name[:end], rest
+
+
+def closest(name: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
+    """Known names that look like `name`, best first, for an error's suggestion."""
+    by_normal = {normalise(candidate): candidate for candidate in known}
+    by_last_part: dict[str, str] = {}
+    for normal, candidate in by_normal.items():
+        by_last_part.setdefault(normal.rpartition("/")[2], candidate)
+    wanted = normalise(name)[:MAX_NAME_CHARACTERS]
+    near = [by_normal[match] for match in get_close_matches(wanted, by_normal, limit, 0.6)]
+    last_part = wanted.rpartition("/")[2]
+    near += [by_last_part[match] for match in get_close_matches(last_part, by_last_part, limit, 0.6)]
+    return tuple(dict.fromkeys(near))[:limit]

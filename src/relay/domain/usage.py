@@ -1,0 +1,64 @@
+"""Token and unit counts of one attempt, in the inclusive vector every provider is mapped to.
+
+`input_tokens` includes cached and written-to-cache tokens, `output_tokens` includes reasoning. A count of
+`None` was not reported; zero was reported as zero. The names are those of the price tables.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, Self
+
+type UsageSource = Literal["reported", "estimated", "none"]
+
+MAX_COUNT = 2**53 - 1
+"""Larger counts are a provider's mistake: they would not survive JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Counts as reported; a subset class is already part of its total."""
+
+    input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_5m_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    input_video_tokens: int | None = None
+    input_tool_tokens: int | None = None
+    cache_audio_read_tokens: int | None = None
+    cache_image_read_tokens: int | None = None
+    output_tokens: int | None = None
+    output_reasoning_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
+    output_citation_tokens: int | None = None
+    requests: int | None = None
+    web_searches: int | None = None
+    code_executions: int | None = None
+    images: int | None = None
+    pages: int | None = None
+    audio_seconds: int | None = None
+    characters: int | None = None
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int]) -> Self:
+        """Read back what `counts` gave; unknown names are ignored so that older records stay readable."""
+        return cls(**{name: counts[name] for name in USAGE_CLASSES if name in counts})
+
+    def counts(self) -> dict[str, int]:
+        """The reported classes only, in the order of the vector."""
+        return {name: value for name in USAGE_CLASSES if (value := getattr(self, name)) is not None}
+
+    def merged(self, later: Self) -> Self:
+        """This vector with every count that `later` reports: cumulative reports, the last one wins."""
+        return type(self)(**(self.counts() | later.counts()))
+
+    @property
+    def total_tokens(self) -> int:
+        """Input plus output, unreported taken as zero."""
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
+
+
+USAGE_CLASSES: tuple[str, ...] = tuple(field.name for field in fields(Usage))
