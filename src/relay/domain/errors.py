@@ -158,14 +158,14 @@ class NoCandidate(ResolutionError):
 
 
 class UpstreamError(RelayError):
-    """The provider failed. `partial` is true when answer content had already been read."""
+    """The provider failed. `provider_status` is the HTTP status it answered with, 0 when it never did."""
 
     status = 502
     kind = "upstream_error"
     code = "upstream_error"
     retry: ClassVar[Retry] = "other"
 
-    partial: bool = False
+    provider_status: int = 0
 
 
 class Unreachable(UpstreamError):

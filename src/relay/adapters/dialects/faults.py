@@ -21,7 +21,12 @@ def upstream_failure(
     `message` is the provider's text and therefore content: it is shortened and freed of control characters,
     and shown only for failures that the caller can act on, never for those of the relay's own credential.
     """
-    text = _clean(message)
+    failure = _classified(status, _clean(message), code, retry_after_s)
+    failure.provider_status = status
+    return failure
+
+
+def _classified(status: int, text: str, code: str, retry_after_s: float | None) -> UpstreamError:
     match status:
         case 401 | 403:
             return BadCredential(f"the provider refused the relay's credential (status {status})")

@@ -1,0 +1,107 @@
+"""From a call to its plan: the targets to try, in order, and what is recorded of how they were found."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import assert_never
+
+from relay.application.calls import ChatCall
+from relay.domain.capabilities import Capability, needed
+from relay.domain.catalog import Catalog, Target
+from relay.domain.errors import Forbidden, UnknownModel, Unsupported
+from relay.domain.keys import KeyRecord
+from relay.domain.names import normalise, split_tags
+from relay.domain.resolution import Ask, Direct, Resolution, StepName, Trace, Unknown, resolve
+from relay.domain.tags import Tag, merge, parse
+
+_CHECKED: tuple[Capability, ...] = ("completion", "tools", "thinking")
+"""Known absences that refuse a call. Vision is left to the provider, as Ollama does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to try for one call. `name` is the name asked for, without its tags."""
+
+    name: str
+    targets: tuple[Target, ...]
+    resolved_by: StepName
+    trace: Trace
+    tags: tuple[Tag, ...]
+    virtual: str = ""
+
+
+def plan_call(call: ChatCall, catalog: Catalog) -> Plan:
+    """The plan of a call over one snapshot.
+
+    Raises `UnknownModel`, `Forbidden` when the key does not reach any target, and `Unsupported` when every
+    target is known to lack what the call needs.
+    """
+    name, words, resolution = read_name(call.name, catalog)
+    match resolution:
+        case Unknown(closest=near):
+            raise UnknownModel(name, near)
+        case Ask(router=router):
+            raise Unsupported(f"router {router.name!r} has no designator to ask", param="model")
+        case Direct():
+            pass
+        case _:
+            assert_never(resolution)
+    targets = _permitted(name, resolution.targets, call.caller.key)
+    return Plan(
+        name=name,
+        targets=_capable(targets, call, catalog),
+        resolved_by=resolution.resolved_by,
+        trace=resolution.trace,
+        tags=merge(parse(resolution.tags, "alias"), call.caller.tags, call.tags, parse(words, "model")),
+        virtual=resolution.virtual,
+    )
+
+
+def read_name(text: str, catalog: Catalog) -> tuple[str, tuple[str, ...], Resolution]:
+    """`model@tag,tag` as name, raw tags and resolution.
+
+    A provider's ids may hold `@` themselves, so the text as a whole comes first when it names a listed model.
+    """
+    whole = resolve(text, catalog)
+    model, words = split_tags(text)
+    if not words or (isinstance(whole, Direct) and _is_listed(whole, catalog)):
+        return text, (), whole
+    return model, words, resolve(model, catalog)
+
+
+def _is_listed(resolution: Direct, catalog: Catalog) -> bool:
+    return resolution.resolved_by != "default" and all(catalog.model(target) for target in resolution.targets)
+
+
+def _permitted(name: str, targets: tuple[Target, ...], key: KeyRecord | None) -> tuple[Target, ...]:
+    if key is None or not key.models:
+        return targets
+    patterns = [normalise(pattern) for pattern in key.models]
+    if any(fnmatchcase(normalise(name), pattern) for pattern in patterns):
+        return targets
+    reached = tuple(
+        target
+        for target in targets
+        if any(fnmatchcase(normalise(str(target)), pattern) for pattern in patterns)
+    )
+    if not reached:
+        raise Forbidden(f"this API key may not use model {name!r}", code="model_not_allowed", param="model")
+    return reached
+
+
+def _capable(targets: tuple[Target, ...], call: ChatCall, catalog: Catalog) -> tuple[Target, ...]:
+    lacking: Capability | None = None
+    capable: list[Target] = []
+    for target in targets:
+        entry = catalog.model(target)
+        if entry is None or not entry.capabilities.known:
+            capable.append(target)
+            continue
+        needs = needed(call.original.decode())
+        missing = next((word for word in _CHECKED if word in needs and entry.capabilities.lacks(word)), None)
+        lacking = lacking or missing
+        if missing is None:
+            capable.append(target)
+    if not capable:
+        word = "chat" if lacking == "completion" else lacking
+        raise Unsupported(f'"{call.name}" does not support {word}', param="model")
+    return tuple(capable)
