@@ -6,7 +6,7 @@ A capability a provider never spoke of is *unknown*, not absent: only a known ab
 from dataclasses import dataclass
 from typing import Literal
 
-from relay.domain.chat import ChatRequest, Image, Message, ToolResult
+from relay.domain.chat import Audio, ChatRequest, Image, Message, ToolResult
 
 type Capability = Literal["completion", "tools", "vision", "thinking", "embedding", "insert", "audio"]
 
@@ -44,6 +44,8 @@ def needed(request: ChatRequest) -> frozenset[Capability]:
         needs.add("tools")
     if any(_has_image(message) for message in request.messages):
         needs.add("vision")
+    if any(isinstance(part, Audio) for message in request.messages for part in message.parts):
+        needs.add("audio")
     if request.reasoning is not None and request.reasoning.effort != "none":
         needs.add("thinking")
     return frozenset(needs)

@@ -13,8 +13,10 @@ MAX_NAME_CHARACTERS = 512
 
 def normalise(name: str) -> str:
     """The form in which two spellings of one name are equal."""
-    lowered = name.strip().lower()
-    return lowered.removesuffix(DEFAULT_TAG) or lowered
+    lowered = bare = name.strip().lower()
+    while bare.endswith(DEFAULT_TAG):
+        bare = bare.removesuffix(DEFAULT_TAG).rstrip()
+    return bare or lowered
 
 
 def split_tags(name: str) -> tuple[str, tuple[str, ...]]:

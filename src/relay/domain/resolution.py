@@ -8,7 +8,7 @@ router is answered with `Ask`, and whoever called puts the question to a model.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, assert_never
 
 from relay.domain.catalog import Alias, Catalog, Pool, Redirect, Router, Target
 from relay.domain.names import closest, normalise, split_prefix
@@ -47,10 +47,11 @@ class Direct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """The name is a router's: a model must be asked which candidate to take."""
+    """The name is a router's: a model must be asked which candidate to take. `virtual` as in `Direct`."""
 
     router: Router
     trace: Trace
+    virtual: str = ""
     tags: tuple[str, ...] = ()
 
 
@@ -110,19 +111,22 @@ def by_alias(name: str, catalog: Catalog) -> _Outcome | None:
 
 
 def by_wildcard(name: str, catalog: Catalog) -> _Outcome | None:
-    """An invisible rename by pattern; what `*` matched is put into the target's `*`."""
-    normal = normalise(name)
+    """An invisible rename by pattern; what `*` matched is put, as it was spelled, into the target's `*`."""
+    normal, spelled = normalise(name), name.strip()
+    if len(spelled.lower()) != len(spelled):  # U+0130 alone: positions would not agree
+        spelled = normal
     for redirect in catalog.wildcards():
         head, _, tail = normalise(redirect.name).partition("*")
         fits = len(normal) >= len(head) + len(tail) and normal.startswith(head) and normal.endswith(tail)
         if fits:
-            middle = normal[len(head) : len(normal) - len(tail)]
+            middle = spelled[len(head) : len(normal) - len(tail)]
             return _Names(names=(redirect.target.replace("*", middle, 1),))
     return None
 
 
 def by_prefix(name: str, catalog: Catalog) -> _Outcome | None:
     """`provider/model`, also of a model the provider never listed; `provider-model` only of a listed one."""
+    name = name.strip()
     for prefix, model in split_prefix(name, "/"):
         if provider := catalog.provider(prefix):
             entry = catalog.model(Target(provider=provider.name, model=model))
@@ -189,11 +193,16 @@ def resolve(name: str, catalog: Catalog) -> Resolution:
     A router met below another virtual model is asked for only when it is the way of the name itself: inside a
     pool it is passed over, as a pool's order may not depend on a model's opinion.
     """
+    return _resolved(name, catalog, allow_default=True)
+
+
+def _resolved(name: str, catalog: Catalog, *, allow_default: bool) -> Resolution:
     walk = _Walk(catalog, set(), [], [], [])
-    router = _follow(name, walk)
+    router = _follow(name, walk, allow_default=allow_default)
     trace = tuple(walk.trace)
     if router is not None:
-        return Ask(router=router, trace=trace, tags=(*walk.tags, *router.tags))
+        tags = tuple(dict.fromkeys((*walk.tags, *router.tags)))
+        return Ask(router=router, trace=trace, virtual=walk.virtual or router.name, tags=tags)
     if walk.targets and walk.first_step is not None:
         return Direct(
             targets=tuple(dict.fromkeys(walk.targets)),
@@ -205,7 +214,7 @@ def resolve(name: str, catalog: Catalog) -> Resolution:
     return Unknown(name=name, trace=trace, closest=closest(name, catalog.names()))
 
 
-def _follow(name: str, walk: _Walk) -> Router | None:
+def _follow(name: str, walk: _Walk, *, allow_default: bool) -> Router | None:
     """Resolve names from a stack until targets remain; returns a router that stands alone in the way."""
     pending: list[tuple[str, int, bool]] = [(name, 0, True)]
     while pending:
@@ -213,7 +222,7 @@ def _follow(name: str, walk: _Walk) -> Router | None:
         if normalise(current) in walk.seen or depth > MAX_DEPTH:
             continue
         walk.seen.add(normalise(current))
-        matched = walk.match(current, allow_default=depth == 0)
+        matched = walk.match(current, allow_default=allow_default and depth == 0)
         if matched is None:
             continue
         step, outcome = matched
@@ -233,13 +242,23 @@ def _follow(name: str, walk: _Walk) -> Router | None:
 
 
 def chosen(ask: Ask, name: str, catalog: Catalog) -> Resolution:
-    """The resolution that follows a router's verdict `name`; the trace tells both ways."""
-    inner = resolve(name, catalog)
+    """The resolution that follows a router's verdict `name`; the trace tells both ways.
+
+    A verdict is a model's own name: it never falls to the default, which would go unseen behind the router,
+    and never to another router, which could ask in circles. Either is `Unknown`.
+    """
+    inner = _resolved(name, catalog, allow_default=False)
     trace = (*ask.trace, *inner.trace)
-    if isinstance(inner, Direct):
-        tags = tuple(dict.fromkeys((*ask.tags, *inner.tags)))
-        return replace(inner, resolved_by="router", trace=trace, virtual=ask.router.name, tags=tags)
-    return replace(inner, trace=trace)
+    match inner:
+        case Direct():
+            tags = tuple(dict.fromkeys((*ask.tags, *inner.tags)))
+            return replace(inner, resolved_by="router", trace=trace, virtual=ask.virtual, tags=tags)
+        case Ask():
+            return Unknown(name=name, trace=trace)
+        case Unknown():
+            return replace(inner, trace=trace)
+        case _:
+            assert_never(inner)
 
 
 def _spelled(outcome: _Outcome | None) -> str:

@@ -21,7 +21,8 @@ PLACEHOLDERS = frozenset(
 """What SDKs send when they insist on a key and have none."""
 
 _SECRET_LIKE = re.compile(
-    r"(?i)^(sk|pk|rk|gsk|xai|pplx|csk|fw|r8|hf|key|tgp|ghp|github_pat|glpat|aiza|akia|ya29|eyj|lr)[-_.a-z0-9]*[-_a-z0-9]{12,}$"
+    r"(?i)^((sk|pk|rk|gsk|xai|pplx|csk|fw|r8|hf|key|tgp|gh[opsu]|github_pat|glpat|lr)[-_]|aiza|akia|ya29|eyj)"
+    r"[-_.a-z0-9]{12,}$"
 )
 _LONG_TOKEN = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_\-+/=.]{32,}$")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f,]")
@@ -68,8 +69,10 @@ def merge(*groups: Iterable[Tag]) -> tuple[Tag, ...]:
     bound = [tag for tag in everything if tag.source in BOUND_SOURCES]
     locked = {tag.key for tag in bound}
     free = [tag for tag in everything if tag.source not in BOUND_SOURCES and tag.key not in locked]
-    unique = {(tag.key, tag.value): tag for tag in reversed(bound + free)}
-    return tuple(reversed(unique.values()))[:MAX_TAGS]
+    unique: dict[tuple[str, str], Tag] = {}
+    for tag in (*bound, *free):
+        unique.setdefault((tag.key, tag.value), tag)
+    return tuple(unique.values())[:MAX_TAGS]
 
 
 def _parsed(word: str, source: TagSource) -> Tag | None:
@@ -79,6 +82,6 @@ def _parsed(word: str, source: TagSource) -> Tag | None:
     key, value = key.strip().lower(), value.strip()
     if not key or not value or len(key) + len(value) > MAX_TAG_CHARACTERS:
         return None
-    if _FORBIDDEN.search(key + value) or looks_secret(value) or looks_secret(word):
+    if _FORBIDDEN.search(key + value) or any(looks_secret(text) for text in (key, value, word)):
         return None
     return Tag(key, value, source)

@@ -1,5 +1,7 @@
 """From a provider's status and words to the error taxonomy: one rule for error replies and in-stream errors."""
 
+import re
+
 from relay.domain.errors import (
     BadCredential,
     Limited,
@@ -9,6 +11,8 @@ from relay.domain.errors import (
 )
 
 MAX_MESSAGE_CHARACTERS = 500
+
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "credit_balance_exhausted", "enforced_spend_limit_reached"})
 
@@ -41,7 +45,8 @@ def _classified(status: int, text: str, code: str, retry_after_s: float | None) 
             return Overloaded(text or f"the provider answered {status}", retry_after_s=retry_after_s)
         case _ if 400 <= status < 500:
             rejected = Rejected(text or f"the provider refused the request ({status})", status=status)
-            rejected.code = code or "upstream_rejected"
+            if _CODE.fullmatch(code):
+                rejected.code = code
             return rejected
         case _:
             return Overloaded(text or f"the provider failed ({status})", retry_after_s=retry_after_s)

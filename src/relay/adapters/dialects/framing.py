@@ -66,6 +66,7 @@ class SseSplitter:
     def __init__(self, limit_bytes: int = MAX_EVENT_BYTES) -> None:
         self._limit_bytes = limit_bytes
         self._rest = bytearray()
+        self._searched = 0
         self._after_cr = False
         self._at_start = True
         self._event = ""
@@ -82,12 +83,14 @@ class SseSplitter:
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         self._rest += data
-        end = self._rest.rfind(b"\n")
+        end = self._rest.rfind(b"\n", self._searched)
         if end < 0:
+            self._searched = len(self._rest)
             self._check(len(self._rest))
             return []
         complete = bytes(self._rest[:end])
         del self._rest[: end + 1]
+        self._searched = len(self._rest)
         events = [event for line in complete.split(b"\n") if (event := self._line(line)) is not None]
         self._check(len(self._rest))
         return events
@@ -107,7 +110,7 @@ class SseSplitter:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data_bytes += len(value)
+            self._data_bytes += len(value) + bool(self._data)
             self._check(self._data_bytes)
             self._data.append(value)
         elif name == b"event":
