@@ -1,0 +1,68 @@
+# The one task runner. `make help` lists the targets; `make check` is what every change must pass.
+.DEFAULT_GOAL := help
+T ?= tests
+
+.PHONY: help setup check format-check lint types imports requirements docs-check fast fix test test-one unit contract architecture e2e laws docs lock upgrade run
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install the pinned environment into .venv
+	uv sync
+
+check: format-check lint types requirements fast ## all that a change must pass: format, lint, types, requirements, every test but e2e
+
+fix: ## format and apply the safe lint fixes
+	uv run ruff format
+	uv run ruff check --fix
+
+format-check: ## fail on code that `make fix` would reformat
+	uv run ruff format --check
+
+lint: ## ruff's rules
+	uv run ruff check
+
+types: ## mypy, strict
+	uv run mypy
+
+requirements: ## requirements that are missing, unused or only there by accident
+	uv run deptry .
+
+fast: ## every test but e2e
+	uv run pytest -m "not e2e"
+
+test: ## every test
+	uv run pytest
+
+test-one: ## the tests of one path or node: make test-one T=tests/unit/domain
+	uv run pytest $(T)
+
+unit: ## tests of one module each
+	uv run pytest tests/unit
+
+contract: ## tests of the dialects, ports and real clients
+	uv run pytest tests/contract -m "not e2e"
+
+architecture: ## tests of the repository itself: imports, sizes, words, documents, pins
+	uv run pytest tests/architecture -m "not e2e"
+
+e2e: ## tests that start the real process, and the built package
+	uv run pytest -m e2e
+
+laws: ## the Hypothesis laws with at least 200 examples each
+	RELAY_LAWS_PROFILE=laws uv run pytest -m hypothesis --timeout 900
+
+docs: ## write the generated parts of the documents
+	uv run python -m tools.tree
+
+docs-check: ## fail when a generated part is out of date
+	uv run python -m tools.tree --check
+
+lock: ## write exact versions of all requirements, keeping the present ones where they still fit
+	uv run --no-project python tools/lock.py
+
+upgrade: ## the same with the newest versions that fit
+	uv run --no-project python tools/lock.py --upgrade
+
+run: ## serve from this clone
+	uv run relay serve
