@@ -1,0 +1,67 @@
+"""The command `relay`: options that every command shares, and sub-commands loaded when they are used."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from relay import __version__
+from relay.adapters.inbound.cli.programs import Programs, Refused
+
+_COMMANDS = {
+    "serve": "Serve the API.",
+    "demo": "Serve a real small model and scripted providers: no key, no network.",
+    "models": "List the names a caller may use.",
+    "explain": "Tell where a name leads, and why.",
+    "usage": "Report what was used.",
+    "keys": "Create, list and revoke API keys.",
+}
+_PACKAGE = "relay.adapters.inbound.cli"
+
+
+class _LazyGroup(click.RichGroup):
+    """A group whose commands are imported only when they are run or their own help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"{_PACKAGE}.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)  # noqa: S101 - our own modules
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="relay", message="relay %(version)s")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The relay.toml to use. Also RELAY_CONFIG.",
+)
+@click.pass_context
+def _relay(ctx: click.Context, config: Path | None) -> None:
+    """One address between any LLM client and any LLM provider."""
+    ctx.meta["config"] = config
+
+
+def run(programs: Programs, arguments: list[str] | None = None) -> int:
+    """Run one command. The exit code: 0 done, 1 failed, 2 usage, 3 not found, 4 configuration, 5 not reached."""
+    try:
+        _relay.main(arguments, prog_name="relay", standalone_mode=False, obj=programs)
+    except Refused as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - the one place a refusal is shown
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    return 0

@@ -1,0 +1,124 @@
+"""What the commands run: the composition root implements it, so that commands import no adapter."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from relay.application.report_usage import UsagePage, UsageTotals
+from relay.domain.keys import KeyRecord
+from relay.settings import Settings
+
+type ProviderState = Literal["configured", "no key"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderLine:
+    """A provider as the start-up text shows it. `detail` never holds a secret."""
+
+    name: str
+    state: ProviderState
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStarted:
+    """What is true once the listener answers."""
+
+    url: str
+    database: Path
+    config: Path | None
+    providers: tuple[ProviderLine, ...]
+    needs_keys: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLine:
+    """A name a caller may use. `leads_to` is empty for a provider's own model."""
+
+    name: str
+    kind: Literal["model", "alias", "pool", "router"]
+    leads_to: str = ""
+    context_tokens: int = 0
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedStep:
+    """One tried step of the chain; `found` is empty where it passed."""
+
+    step: str
+    name: str
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedName:
+    """Where a name leads and why. No targets: it leads nowhere, and `closest` may help."""
+
+    name: str
+    resolved_by: str
+    targets: tuple[str, ...]
+    tags: tuple[str, ...]
+    trace: tuple[ExplainedStep, ...]
+    closest: tuple[str, ...] = ()
+
+
+class Refused(Exception):
+    """A command that cannot do what was asked; `exit_code` as the documentation of exit codes says."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Programs(Protocol):
+    """What can be run. Each raises `Refused` with the words for the person and the exit code."""
+
+    def now_ms(self) -> int:
+        """Wall clock, unix milliseconds."""
+        ...
+
+    def settings(self, file: Path | None, flags: Mapping[str, Mapping[str, object]]) -> Settings:
+        """The configuration in force."""
+        ...
+
+    def serve(self, settings: Settings, *, insecure: bool, started: Callable[[ServerStarted], None]) -> None:
+        """Serve until stopped; `started` is called once both sides answer."""
+        ...
+
+    def demo(self, settings: Settings, *, started: Callable[[ServerStarted], None]) -> None:
+        """Serve the local model and the scripted providers."""
+        ...
+
+    def models(self, settings: Settings) -> Sequence[ModelLine]:
+        """Every name a caller may use: of the running server, else asked of the providers now."""
+        ...
+
+    def explain(self, settings: Settings, name: str) -> ExplainedName:
+        """Where a name leads."""
+        ...
+
+    def recent_requests(
+        self, settings: Settings, *, limit: int, before: str | None, outcome: str | None
+    ) -> UsagePage:
+        """A page of the ledger, newest first."""
+        ...
+
+    def usage_totals(self, settings: Settings, *, since_ms: int) -> Sequence[UsageTotals]:
+        """Sums by provider and model."""
+        ...
+
+    def create_key(
+        self, settings: Settings, *, name: str, tags: Sequence[str], models: Sequence[str], expires_ms: int
+    ) -> str:
+        """The new key: the only time it is seen."""
+        ...
+
+    def list_keys(self, settings: Settings) -> Sequence[KeyRecord]:
+        """All keys, revoked ones included."""
+        ...
+
+    def revoke_key(self, settings: Settings, name: str) -> None:
+        """End a key, by name or public id."""
+        ...

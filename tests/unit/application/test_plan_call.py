@@ -1,0 +1,88 @@
+"""From a call to its plan: permissions, known absences, and names that hold `@`."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from relay.application.plan_call import plan_call
+from relay.domain.capabilities import Capabilities, Capability
+from relay.domain.catalog import Catalog, ModelEntry, Pool, ProviderEntry, Router, RouterCandidate
+from relay.domain.chat import ChatRequest, Message, Reasoning, Text, ToolSpec
+from relay.domain.errors import Forbidden, Unsupported
+from relay.domain.keys import KeyRecord
+from tests.support.fakes_chat import chat_call
+
+HELLO = (Message(role="user", parts=(Text(text="hello"),)),)
+TOOL = ToolSpec(name="clock")
+
+
+def model(name: str, *offered: Capability, known: bool = True) -> ModelEntry:
+    return ModelEntry(id=name, capabilities=Capabilities(offered=frozenset(offered), known=known))
+
+
+def catalog(*models: ModelEntry, pools: Sequence[Pool] = ()) -> Catalog:
+    return Catalog(providers=(ProviderEntry(name="up", kind="ollama", models=models),), virtuals=tuple(pools))
+
+
+def test_a_model_known_to_lack_tools_refuses_a_call_with_tools() -> None:
+    call = chat_call("plain", request=ChatRequest(model="plain", messages=HELLO, tools=(TOOL,)))
+    with pytest.raises(Unsupported, match='"plain" does not support tools'):
+        plan_call(call, catalog(model("plain", "completion")))
+
+
+def test_a_model_nothing_is_known_of_is_tried() -> None:
+    call = chat_call("plain", request=ChatRequest(model="plain", messages=HELLO, tools=(TOOL,)))
+    plan = plan_call(call, catalog(model("plain", "completion", known=False)))
+    assert [str(target) for target in plan.targets] == ["up/plain"]
+
+
+def test_thinking_switched_off_needs_no_thinking_model() -> None:
+    quiet = ChatRequest(model="plain", messages=HELLO, reasoning=Reasoning(effort="none"))
+    loud = ChatRequest(model="plain", messages=HELLO, reasoning=Reasoning())
+    listing = catalog(model("plain", "completion"))
+    assert plan_call(chat_call("plain", request=quiet), listing).targets
+    with pytest.raises(Unsupported, match="does not support thinking"):
+        plan_call(chat_call("plain", request=loud), listing)
+
+
+def test_an_embedding_model_does_not_chat() -> None:
+    with pytest.raises(Unsupported, match='"emb" does not support chat'):
+        plan_call(chat_call("emb"), catalog(model("emb", "embedding")))
+
+
+def test_a_pool_passes_over_the_member_that_lacks_what_is_needed() -> None:
+    pool = Pool(name="any", targets=("up/plain", "up/smith"))
+    listing = catalog(model("plain", "completion"), model("smith", "completion", "tools"), pools=[pool])
+    call = chat_call("any", request=ChatRequest(model="any", messages=HELLO, tools=(TOOL,)))
+    assert [str(target) for target in plan_call(call, listing).targets] == ["up/smith"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "allowed"),
+    [((), True), (("up/*",), True), (("pl*",), True), (("PLAIN:latest",), True), (("other/*",), False)],
+)
+def test_a_key_reaches_only_the_models_it_lists(patterns: tuple[str, ...], allowed: bool) -> None:
+    key = KeyRecord(public_id="a", name="k", digest=b"", models=patterns)
+    call = chat_call("plain", key=key)
+    if allowed:
+        assert plan_call(call, catalog(model("plain", "completion"))).targets
+    else:
+        with pytest.raises(Forbidden) as caught:
+            plan_call(call, catalog(model("plain", "completion")))
+        assert caught.value.code == "model_not_allowed"
+
+
+def test_an_at_sign_that_belongs_to_a_listed_id_begins_no_tags() -> None:
+    listing = catalog(model("claude@2026", "completion"), model("claude", "completion"))
+    whole = plan_call(chat_call("claude@2026"), listing)
+    tagged = plan_call(chat_call("claude@bob"), listing)
+    assert (whole.name, whole.tags) == ("claude@2026", ())
+    assert (tagged.name, [str(tag) for tag in tagged.tags]) == ("claude", ["tag:bob"])
+
+
+def test_a_router_without_a_designator_is_refused_by_name() -> None:
+    router = Router(
+        name="smart", designator="up/a", candidates=(RouterCandidate(model="up/a"),), fallback="up/a"
+    )
+    with pytest.raises(Unsupported, match="smart"):
+        plan_call(chat_call("smart"), Catalog(virtuals=(router,)))
