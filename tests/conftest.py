@@ -1,6 +1,7 @@
-"""Fixtures and Hypothesis profiles that every test shares."""
+"""Fixtures, Hypothesis profiles, and the rule for skips, that every test shares."""
 
 import os
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,3 +17,26 @@ settings.load_profile(os.environ.get("RELAY_LAWS_PROFILE", "check"))
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the relay does."""
     return "asyncio"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test is a failed one where `RELAY_CI` is set."""
+    report = yield
+    return _without_skips(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """So is a skipped module."""
+    report = yield
+    return _without_skips(report)
+
+
+def _without_skips[R: (pytest.TestReport, pytest.CollectReport)](report: R) -> R:
+    """On a machine that has to prove everything, a server or a package that is missing is a failure."""
+    expected_to_fail = hasattr(report, "wasxfail")
+    if report.skipped and not expected_to_fail and os.environ.get("RELAY_CI"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which RELAY_CI does not allow: {report.longreprtext}"
+    return report
