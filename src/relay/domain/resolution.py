@@ -111,16 +111,20 @@ def by_alias(name: str, catalog: Catalog) -> _Outcome | None:
 
 
 def by_wildcard(name: str, catalog: Catalog) -> _Outcome | None:
-    """An invisible rename by pattern; what `*` matched is put, as it was spelled, into the target's `*`."""
+    """An invisible rename by pattern; what `*` matched is put, as it was spelled, into the target's `*`.
+
+    A rename of a name to itself is none: so the target of a catch-all stays within reach.
+    """
     normal, spelled = normalise(name), name.strip()
     if len(spelled.lower()) != len(spelled):  # U+0130 alone: positions would not agree
         spelled = normal
     for redirect in catalog.wildcards():
         head, _, tail = normalise(redirect.name).partition("*")
         fits = len(normal) >= len(head) + len(tail) and normal.startswith(head) and normal.endswith(tail)
-        if fits:
-            middle = spelled[len(head) : len(normal) - len(tail)]
-            return _Names(names=(redirect.target.replace("*", middle, 1),))
+        middle = spelled[len(head) : len(normal) - len(tail)]
+        renamed = redirect.target.replace("*", middle, 1)
+        if fits and normalise(renamed) != normal:
+            return _Names(names=(renamed,))
     return None
 
 

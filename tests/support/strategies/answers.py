@@ -1,0 +1,108 @@
+"""Whole answers: text, thinking, refusals, parallel tool calls, logprobs, usage, several choices."""
+
+from hypothesis import strategies as st
+
+from relay.domain.chat import Refusal, Text, Thinking, ToolCall
+from relay.domain.events import (
+    AnswerPart,
+    ChatResponse,
+    Choice,
+    FinishReason,
+    TokenAlternative,
+    TokenLogprob,
+)
+from relay.domain.usage import Usage
+from tests.support.strategies.texts import json_objects, texts, words
+
+FINISHES: tuple[FinishReason, ...] = ("stop", "length", "tool_calls", "content_filter")
+
+_counts = st.integers(0, 200_000)
+_logprobs = st.floats(-60, 0, allow_nan=False)
+_bytes = st.lists(st.integers(0, 255), max_size=4).map(tuple)
+
+
+def usages() -> st.SearchStrategy[Usage]:
+    """Reports of every thoroughness; a part never exceeds its total."""
+    return st.one_of(
+        st.builds(Usage, input_tokens=_counts, output_tokens=_counts),
+        st.builds(Usage, output_tokens=_counts),
+        st.builds(
+            lambda input_tokens, output_tokens, share: Usage(
+                input_tokens=input_tokens,
+                cache_read_tokens=input_tokens * share // 100,
+                cache_write_tokens=input_tokens * (100 - share) // 100,
+                input_audio_tokens=0,
+                output_tokens=output_tokens,
+                output_reasoning_tokens=output_tokens * share // 100,
+            ),
+            _counts,
+            _counts,
+            st.integers(0, 100),
+        ),
+    )
+
+
+def logprobs() -> st.SearchStrategy[tuple[TokenLogprob, ...]]:
+    """A few tokens with their rivals."""
+    rival = st.builds(TokenAlternative, token=texts(max_pieces=1), logprob=_logprobs, bytes=_bytes)
+    token = st.builds(
+        TokenLogprob,
+        token=texts(max_pieces=1),
+        logprob=_logprobs,
+        bytes=_bytes,
+        top=st.lists(rival, max_size=2).map(tuple),
+    )
+    return st.lists(token, min_size=1, max_size=3).map(tuple)
+
+
+def tool_calls(*, min_size: int = 1, max_size: int = 3) -> st.SearchStrategy[list[ToolCall]]:
+    """Parallel calls with distinct ids; arguments in awkward but legal JSON, none at all, or cut short."""
+    arguments = st.one_of(json_objects, st.sampled_from(("", "{}", '{"city": "Köln', '{"n":1.0}')))
+    call = st.builds(ToolCall, id=words.map("call_{}".format), name=words, arguments=arguments)
+    return st.lists(call, min_size=min_size, max_size=max_size, unique_by=lambda each: each.id)
+
+
+def _parts() -> st.SearchStrategy[tuple[AnswerPart, ...]]:
+    text: st.SearchStrategy[AnswerPart] = st.builds(Text, text=texts())
+    thinking: st.SearchStrategy[AnswerPart] = st.builds(
+        Thinking, text=texts(), signature=st.one_of(st.just(""), words)
+    )
+    refusal: st.SearchStrategy[AnswerPart] = st.builds(Refusal, text=texts(min_size=1))
+    plain = st.tuples(text)
+    thoughtful = st.tuples(thinking, text)
+    calling = _followed_by_calls(st.lists(st.one_of(thinking, text), max_size=2))
+    mixed = _followed_by_calls(st.lists(st.one_of(text, thinking, refusal), max_size=4)).flatmap(
+        st.permutations
+    )
+    shapes = [st.just(()), plain, thoughtful, calling, st.tuples(refusal), mixed.map(tuple)]
+    return st.one_of(shapes)
+
+
+def _followed_by_calls(
+    before: st.SearchStrategy[list[AnswerPart]],
+) -> st.SearchStrategy[tuple[AnswerPart, ...]]:
+    return st.builds(lambda parts, calls: (*parts, *calls), before, tool_calls())
+
+
+def choices(index: int = 0) -> st.SearchStrategy[Choice]:
+    """One alternative; the finish word need not fit the parts, as with real providers."""
+    return st.builds(
+        Choice,
+        parts=_parts(),
+        finish=st.sampled_from(FINISHES),
+        index=st.just(index),
+        logprobs=st.one_of(st.just(()), logprobs()),
+    )
+
+
+@st.composite
+def responses(draw: st.DrawFn, *, max_choices: int = 1) -> ChatResponse:
+    """Whole answers with one to `max_choices` alternatives."""
+    count = draw(st.integers(1, max_choices))
+    return ChatResponse(
+        id=draw(st.one_of(st.just(""), words.map("chatcmpl-{}".format))),
+        model=draw(st.sampled_from(("", "gpt-5-mini", "qwen3:8b", "Org/Modell-ß"))),
+        created=draw(st.one_of(st.just(0), st.integers(1_600_000_000, 2_000_000_000))),
+        choices=tuple(draw(choices(index)) for index in range(count)),
+        usage=draw(st.one_of(st.none(), usages())),
+    )
