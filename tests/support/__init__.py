@@ -1,0 +1,1 @@
+"""Test equipment shared by every kind of test."""
