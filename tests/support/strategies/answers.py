@@ -71,10 +71,9 @@ def _parts() -> st.SearchStrategy[tuple[AnswerPart, ...]]:
     plain = st.tuples(text)
     thoughtful = st.tuples(thinking, text)
     calling = _followed_by_calls(st.lists(st.one_of(thinking, text), max_size=2))
-    mixed = _followed_by_calls(st.lists(st.one_of(text, thinking, refusal), max_size=4)).flatmap(
-        st.permutations
-    )
-    shapes = [st.just(()), plain, thoughtful, calling, st.tuples(refusal), mixed.map(tuple)]
+    rambling = st.lists(st.one_of(text, thinking, refusal), max_size=4)
+    mixed = _followed_by_calls(rambling).flatmap(st.permutations)
+    shapes = [plain, thoughtful, calling, st.tuples(refusal), rambling.map(tuple), mixed.map(tuple)]
     return st.one_of(shapes)
 
 
