@@ -55,6 +55,14 @@ def decode[T](
         raise Undecodable("JSON is nested too deeply") from None
 
 
+def loads(body: bytes) -> object:
+    """Any JSON value, its bytes irregular or not, its text cleaned. Raises `Undecodable`."""
+    try:
+        return _loads(body, first_value_only=False)
+    except RecursionError:
+        raise Undecodable("JSON is nested too deeply") from None
+
+
 def encode(value: object) -> bytes:
     """JSON without the three line separators; text must be free of lone surrogates."""
     return escape_separators(_encoder.encode(value))
@@ -62,6 +70,8 @@ def encode(value: object) -> bytes:
 
 def escape_separators(payload: bytes) -> bytes:
     """The same JSON with U+2028, U+2029 and U+0085 as escapes: they can only stand inside strings."""
+    if payload.isascii():
+        return payload
     for raw, escaped in _SEPARATORS:
         if raw in payload:
             payload = payload.replace(raw, escaped)
