@@ -36,7 +36,6 @@ _LATER = {
 
 _HINTS = {
     "url": 'must be "sqlite:///PATH": this version keeps its books in SQLite',
-    "base_url": "must be an address that begins with http:// or https://",
 }
 
 
@@ -69,16 +68,6 @@ class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return Path(self.url.removeprefix("sqlite:///"))
 
 
-class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[providers.NAME]`: an upstream; what is not given comes from the kind's own row."""
-
-    kind: Annotated[str, msgspec.Meta(min_length=1)]
-    base_url: Annotated[str, msgspec.Meta(pattern="^https?://[^/]")] | None = None
-    api_key: str | None = None
-    models: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
-    on_disconnect: Literal["cancel", "drain"] | None = None
-
-
 class PoolTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One entry of a pool's `targets`."""
 
@@ -97,12 +86,16 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole configuration. `source` is the file it was read from, if any."""
+    """The whole configuration.
+
+    `source` is the file it was read from, if any. `providers` are the sections as written: what they may hold is
+    the provider catalog's to say.
+    """
 
     server: Server = Server()
     auth: Auth = Auth()
     database: Database = Database()
-    providers: Mapping[str, Provider] = {}
+    providers: Mapping[str, Mapping[str, object]] = {}
     models: Mapping[str, Model] = {}
     source: Path | None = None
 
@@ -110,13 +103,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The virtual models as the catalog holds them."""
         return tuple(_virtual(name, model) for name, model in self.models.items())
 
+    def refusal(self, path: Sequence[str], reason: str) -> ConfigurationError:
+        """The error for a value in the file, of which `reason` says what is wrong."""
+        text = _read(self.source) if self.source else ""
+        return _Source(str(self.source or "defaults"), text).refuse(path, reason)
 
-_SECTIONS: dict[str, type[Server] | type[Auth] | type[Database]] = {
-    "server": Server,
-    "auth": Auth,
-    "database": Database,
-}
-_NAMED: dict[str, type[Provider] | type[Model]] = {"providers": Provider, "models": Model}
+    def __repr__(self) -> str:
+        return f"Settings(source={self.source!r})"  # a provider's section may hold a key
+
+
+_SECTIONS = ("server", "auth", "database")
+_TABLES = ("providers", "models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +157,23 @@ def load(
     source = _Source(str(path) if path else "defaults", text)
     tree = _parsed(text, source)
     _refuse_unknown_sections(tree, source)
-    sections: dict[str, Server | Auth | Database] = {}
-    for name, kind in _SECTIONS.items():
+
+    def section[T: msgspec.Struct](name: str, kind: type[T]) -> T:
         in_file = _converted(source, (name,), tree.get(name, {}), kind)
         outer = {**_from_environment(name, kind, environment), **(flags or {}).get(name, {})}
         merged = {**msgspec.structs.asdict(in_file), **outer}
-        sections[name] = _converted(_Source("environment or flags", ""), (name,), merged, kind, strict=False)
-    named = {name: _named(source, name, tree.get(name, {}), kind) for name, kind in _NAMED.items()}
-    settings = msgspec.convert({**sections, **named, "source": path}, Settings, from_attributes=True)
+        return _converted(_Source("environment or flags", ""), (name,), merged, kind, strict=False)
+
+    models = _named(source, "models", tree.get("models", {}))
+    providers = _named(source, "providers", tree.get("providers", {}))
+    settings = Settings(
+        server=section("server", Server),
+        auth=section("auth", Auth),
+        database=section("database", Database),
+        models={name: _converted(source, ("models", name), table, Model) for name, table in models.items()},
+        providers=providers,
+        source=path,
+    )
     _check_models(settings, source)
     return settings
 
@@ -203,14 +209,17 @@ def line_of_error(message: str) -> str:
 
 def _refuse_unknown_sections(tree: Mapping[str, object], source: _Source) -> None:
     for name in tree:
-        if name not in _SECTIONS and name not in _NAMED:
-            raise source.refuse_table((name,), _unknown(name, (*_SECTIONS, *_NAMED)))
+        if name not in _SECTIONS and name not in _TABLES:
+            raise source.refuse_table((name,), _unknown(name, (*_SECTIONS, *_TABLES)))
 
 
-def _named[T: Provider | Model](source: _Source, section: str, tree: object, kind: type[T]) -> dict[str, T]:
+def _named(source: _Source, section: str, tree: object) -> dict[str, dict[str, object]]:
     if not isinstance(tree, dict):
         raise source.refuse_table((section,), "must be a table of tables")
-    return {name: _converted(source, (section, name), value, kind) for name, value in tree.items()}
+    for name, table in tree.items():
+        if not isinstance(table, dict):
+            raise source.refuse((section, name), "must be a table")
+    return tree
 
 
 def _converted[T: msgspec.Struct](

@@ -85,7 +85,6 @@ class ServerProcess:
     folder: Path
     command: Sequence[str]
     port: int
-    admin_port: int
     env: Mapping[str, str] = field(default_factory=dict)
     ready: str | None = "/health/ready"
     start_deadline_s: float = START_DEADLINE_S
@@ -94,10 +93,6 @@ class ServerProcess:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def admin_url(self) -> str:
-        return f"http://127.0.0.1:{self.admin_port}"
 
     @property
     def pid(self) -> int:
@@ -243,12 +238,9 @@ def running_server(
     The caller's thread is blocked while it starts: what the server calls meanwhile must run elsewhere.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port, admin_port = port or free_port(), free_port()
-    places = ("--host", "127.0.0.1", "--port", "{port}", "--admin-port", str(admin_port))
-    serve = relay_command("serve", *places, *args)
-    server = ServerProcess(
-        folder, command or serve, port, admin_port, env or {}, ready, start_deadline_s=start_deadline_s
-    )
+    port = port or free_port()
+    serve = relay_command("serve", "--host", "127.0.0.1", "--port", "{port}", *args)
+    server = ServerProcess(folder, command or serve, port, env or {}, ready, start_deadline_s)
     try:
         server.start()
         yield server

@@ -61,8 +61,7 @@ def test_virtual_models_take_their_kind_from_the_key_they_use(tmp_path: Path) ->
         ('[models."a*"]\ntarget = "b"', 1, ["only a redirect's name may carry *"]),
         ('[models."a@b"]\ntarget = "b"', 1, ["may not hold"]),
         ('[models.p]\ntargets = [{ model = "a", weight = 3 }]', 2, ["not in this version: weighted pools"]),
-        ('[providers.a]\nbase_url = "http://x"', 1, ["kind", "is missing"]),
-        ('[providers.a]\nkind = "ollama"\nbase_url = "x"', 3, ["begins with http"]),
+        ("[providers]\na = 3", 2, ["[providers] a", "must be a table"]),
         ('[database]\nurl = "postgresql://x"', 2, ["sqlite:///PATH"]),
         ("providers = 3", 1, ["must be a table of tables"]),
     ],
@@ -77,6 +76,16 @@ def test_a_mistake_is_answered_with_file_line_key_and_what_to_do(
     assert message.startswith(f"{file}:{line}: ")
     for word in words:
         assert word in message
+
+
+def test_a_value_the_provider_catalog_refuses_is_answered_with_its_line_and_shows_no_secret(
+    tmp_path: Path,
+) -> None:
+    file = written(tmp_path, '[providers.a]\nkind = "x"\napi_key = "sk-canary"\n')
+    settings = load(file=file, environment={})
+    refusal = settings.refusal(("providers", "a", "kind"), "unknown kind 'x'")
+    assert str(refusal) == f"{file}:2: [providers.a] kind: unknown kind 'x'"
+    assert "sk-canary" not in repr(settings)
 
 
 def test_text_that_is_not_toml_is_answered_with_its_line(tmp_path: Path) -> None:

@@ -122,7 +122,6 @@ def test_without_a_command_it_is_the_relay_that_is_started(
     assert command[:4] == [sys.executable, "-m", "relay", "serve"]
     assert command[-2:] == ["--config", "x.toml"]
     assert command[command.index("--port") + 1] == "{port}"
-    assert command[command.index("--admin-port") + 1] == str(server.admin_port)
 
 
 def test_nothing_that_configures_a_relay_reaches_the_process(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from relay.application.report_usage import UsagePage, UsageTotals
+from relay.application.report_usage import ModelTotals, RequestsPage, RequestsQuery
 from relay.domain.keys import KeyRecord
 from relay.settings import Settings
 
@@ -99,13 +99,11 @@ class Programs(Protocol):
         """Where a name leads."""
         ...
 
-    def recent_requests(
-        self, settings: Settings, *, limit: int, before: str | None, outcome: str | None
-    ) -> UsagePage:
+    def requests(self, settings: Settings, query: RequestsQuery) -> RequestsPage:
         """A page of the ledger, newest first."""
         ...
 
-    def usage_totals(self, settings: Settings, *, since_ms: int) -> Sequence[UsageTotals]:
+    def usage_totals(self, settings: Settings, since_ms: int) -> Sequence[ModelTotals]:
         """Sums by provider and model."""
         ...
 
