@@ -1,0 +1,120 @@
+"""From specs to live objects: backends for calls, listers for the catalog."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+
+from relay.adapters.dialects.base import Dialect
+from relay.adapters.outbound.http.backend import HttpBackend, as_it_is
+from relay.adapters.outbound.http.bulkhead import Bulkhead
+from relay.adapters.outbound.http.interface import UpstreamHttp
+from relay.adapters.outbound.providers.discovery import HttpModelLister
+from relay.adapters.outbound.providers.quirks import apply, with_system_prompt
+from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
+from relay.adapters.outbound.secrets import Key, find_key
+from relay.application.ports import ChatBackend, Clock
+from relay.application.refresh_catalog import ListedProvider
+from relay.domain.catalog import ModelEntry
+from relay.domain.chat import DialectName
+from relay.domain.names import normalise
+
+
+@dataclass(frozen=True, slots=True)
+class BackendsByName:
+    """The live providers, found by their name in any spelling; implements `Backends`."""
+
+    by_name: Mapping[str, ChatBackend]
+
+    def find(self, provider: str) -> ChatBackend | None:
+        """As `Backends.find`."""
+        return self.by_name.get(normalise(provider))
+
+
+def build_backends(
+    specs: Iterable[ProviderSpec],
+    *,
+    http: UpstreamHttp,
+    dialects: Mapping[DialectName, Dialect],
+    clock: Clock,
+    environ: Mapping[str, str],
+) -> BackendsByName:
+    """One backend per provider. A provider without its key gets one too: it says so when it is called."""
+    return BackendsByName(
+        {
+            normalise(spec.name): _backend(spec, key_of(spec, environ), http, dialects[spec.dialect], clock)
+            for spec in specs
+        }
+    )
+
+
+def build_listers(
+    specs: Iterable[ProviderSpec],
+    *,
+    http: UpstreamHttp,
+    dialects: Mapping[DialectName, Dialect],
+    clock: Clock,
+    environ: Mapping[str, str],
+) -> tuple[ListedProvider, ...]:
+    """The providers as the catalog needs them, in the order of the specs."""
+    return tuple(_listed(spec, key_of(spec, environ), http, dialects[spec.dialect], clock) for spec in specs)
+
+
+def key_of(spec: ProviderSpec, environ: Mapping[str, str]) -> Key:
+    """The provider's key; a provider that needs none may have neither secret nor problem."""
+    if spec.auth.scheme == "none":
+        return Key()
+    key = find_key(spec.api_key, spec.key_names, environ)
+    return key if spec.auth.required or spec.api_key is not None else Key(secret=key.secret)
+
+
+def _backend(spec: ProviderSpec, key: Key, http: UpstreamHttp, dialect: Dialect, clock: Clock) -> HttpBackend:
+    prompt = spec.quirks.system_prompt
+    return HttpBackend(
+        base_url=spec.base_url,
+        dialect=dialect,
+        http=http,
+        clock=clock,
+        bulkhead=Bulkhead(spec.max_in_flight),
+        auth=_auth_headers(spec.auth, key),
+        problem=key.problem,
+        passes_through=spec.pass_through and not prompt,
+        prepare=partial(with_system_prompt, prompt=prompt) if prompt else as_it_is,
+        edit=partial(_edited, spec),
+        on_disconnect=spec.on_disconnect,
+        timeouts=spec.timeouts,
+    )
+
+
+def _listed(
+    spec: ProviderSpec, key: Key, http: UpstreamHttp, dialect: Dialect, clock: Clock
+) -> ListedProvider:
+    lister = HttpModelLister(
+        spec=spec, http=http, dialect=dialect, clock=clock, auth=_auth_headers(spec.auth, key)
+    )
+    return ListedProvider(
+        name=spec.name,
+        kind=spec.kind,
+        models=tuple(ModelEntry(id=model) for model in spec.models),
+        lister=None if spec.models or key.problem else lister,
+        problem=key.problem,
+        source=spec,
+    )
+
+
+def _edited(spec: ProviderSpec, body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
+    name = model.lower()
+    profiles = (quirks for pattern, quirks in spec.profiles.items() if fnmatchcase(name, pattern.lower()))
+    return apply(body, (spec.quirks, *profiles))
+
+
+def _auth_headers(auth: Auth, key: Key) -> dict[str, str]:
+    if key.secret is None:
+        return {}
+    match auth.scheme:
+        case "bearer":
+            return {"authorization": f"Bearer {key.secret.reveal()}"}
+        case "header":
+            return {auth.header.lower(): key.secret.reveal()}
+        case "none":
+            return {}
