@@ -28,6 +28,7 @@ SAID_HERE = {
     "docs/adr": "decisions, one page each, with how we would notice that one was wrong",
     "docs/architecture.md": "this page",
     "migrations": "the database schema, revision by revision (shipped inside the wheel)",
+    "migrations/script.py.mako": "what a new revision begins as",
     "migrations/versions": "the revisions, in order",
     "pyproject.toml": "packaging and every tool's configuration",
     "requirements.txt": "exact versions with hashes, for an image (written by `make lock`)",
@@ -124,7 +125,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true")
     document = DOCUMENT.read_text(encoding="utf-8")
-    fresh = with_tree(document)
+    try:
+        fresh = with_tree(document)
+    except LookupError as error:
+        sys.exit(str(error))
     if not parser.parse_args().check:
         DOCUMENT.write_text(fresh, encoding="utf-8")
     elif fresh != document:

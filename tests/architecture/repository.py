@@ -1,12 +1,11 @@
 """The repository as the architecture tests see it: which files belong to it, and their text and syntax."""
 
 import ast
-import subprocess
 from functools import cache
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ROOT / "src" / "relay"
+from tools.tree import ROOT as ROOT
+from tools.tree import tracked
+
 GENERATED = ("migrations/versions/",)
 RECORDED = "/fixtures/"
 
@@ -14,14 +13,7 @@ RECORDED = "/fixtures/"
 @cache
 def files() -> tuple[str, ...]:
     """Every file git keeps or would keep, as a path from the root, sorted."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout
-    return tuple(sorted(name for name in set(listed.splitlines()) if (ROOT / name).is_file()))
+    return tuple(tracked())
 
 
 def python_files(*folders: str) -> tuple[str, ...]:
@@ -36,7 +28,7 @@ def python_files(*folders: str) -> tuple[str, ...]:
 
 
 def written_files() -> tuple[str, ...]:
-    """Text written by hand: no recorded bytes, no generated lists."""
+    """Every text file but recorded ones."""
     return tuple(name for name in files() if RECORDED not in f"/{name}" and text(name) is not None)
 
 
