@@ -1,0 +1,1 @@
+"""What every dialect must obey, as laws that a test, or a planted fault, can put to any of them."""

@@ -1,0 +1,83 @@
+"""A dialect with its declared poverty, and short ways to speak it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from relay.adapters.dialects.base import Dialect, Scene
+from relay.domain.chat import ChatRequest
+from relay.domain.errors import RelayError
+from relay.domain.events import ChatResponse, Failed, PartDelta, PartStarted, StreamEvent
+
+CLOCK_START_NS = 1_790_000_000_123_456_789
+TICK_NS = 1_500_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """`norm` and `norm_request` say what is left of a value that was written and read in this dialect."""
+
+    dialect: Dialect
+    norm: Callable[[ChatResponse], ChatResponse]
+    norm_request: Callable[[ChatRequest], ChatRequest]
+
+    def __str__(self) -> str:
+        return self.dialect.name
+
+    @property
+    def always_tells_usage(self) -> bool:
+        """Whether a client gets usage in a stream without asking for it."""
+        return self.dialect.peek(b'{"model":"m","messages":[],"stream":true}').include_usage
+
+    def written(self, events: Iterable[StreamEvent], scene: Scene) -> bytes:
+        """The stream a client reads."""
+        encoder = self.dialect.encoder(scene)
+        return b"".join(encoder.send(event) for event in events) + encoder.close()
+
+    def read(self, chunks: Iterable[bytes]) -> list[StreamEvent]:
+        """The events of a provider's stream that arrives in these chunks."""
+        decoder = self.dialect.decoder()
+        events = [event for chunk in chunks for event in decoder.feed(chunk)]
+        return [*events, *decoder.close()]
+
+    def tapped(self, chunks: Iterable[bytes], scene: Scene) -> tuple[list[StreamEvent], bytes]:
+        """What a tap sees of these chunks, and what it passes on."""
+        tap = self.dialect.tap(scene)
+        seen = [tap.feed(chunk) for chunk in chunks]
+        seen.append(tap.close())
+        return [event for each in seen for event in each.events], b"".join(each.raw for each in seen)
+
+
+def scene_of(response: ChatResponse, *, model: str | None = None, include_usage: bool = True) -> Scene:
+    """A scene that says of itself what the response says, on a clock that ticks evenly."""
+    ticks = count(CLOCK_START_NS, TICK_NS)
+    return Scene(
+        id=response.id,
+        model=response.model if model is None else model,
+        created=response.created,
+        started_ns=CLOCK_START_NS - 10 * TICK_NS,
+        clock_ns=lambda: next(ticks),
+        include_usage=include_usage,
+    )
+
+
+def failure_of(events: Sequence[StreamEvent]) -> RelayError | None:
+    """The failure the events end with; nothing may follow it."""
+    failures = [place for place, event in enumerate(events) if isinstance(event, Failed)]
+    assert failures in ([], [len(events) - 1]), "a failure is the last event"
+    last = events[-1] if failures else None
+    return last.error if isinstance(last, Failed) else None
+
+
+def comparable(events: Iterable[StreamEvent]) -> list[object]:
+    """Events that can be compared: exceptions are equal when they say the same."""
+    return [_spelled(event.error) if isinstance(event, Failed) else event for event in events]
+
+
+def _spelled(error: RelayError) -> object:
+    return type(error), error.message, error.code, error.status
+
+
+def has_content(events: Iterable[StreamEvent]) -> bool:
+    """Whether anything of an answer is among the events."""
+    return any(isinstance(event, (PartStarted, PartDelta)) for event in events)

@@ -1,0 +1,31 @@
+"""A law: a statement, examples of it, and a check that fails where it does not hold."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+_PATIENCE = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
+
+
+@dataclass(frozen=True, slots=True)
+class Law[Subject, Example]:
+    """`check` raises for an example that breaks the statement about the subject."""
+
+    statement: str
+    examples: Callable[[Subject], st.SearchStrategy[Example]]
+    check: Callable[[Subject, Example], None]
+
+    def __str__(self) -> str:
+        return self.statement.replace(" ", "_")
+
+    def verify(self, subject: Subject) -> None:
+        """Put it to the subject with as many examples as the profile says. Raises what `check` raises."""
+
+        @settings(suppress_health_check=_PATIENCE)
+        @given(self.examples(subject))
+        def holds(example: Example) -> None:
+            self.check(subject, example)
+
+        holds()

@@ -1,0 +1,180 @@
+"""Laws of defence: any bytes at all give an answer or a declared failure, within bounded memory."""
+
+import json
+import tracemalloc
+from contextlib import suppress
+
+from hypothesis import strategies as st
+
+from relay.adapters.dialects.base import MAX_EVENT_BYTES, ProviderFault
+from relay.domain.chat import ChatRequest
+from relay.domain.errors import ClientError, Malformed, Unsupported, UpstreamError
+from relay.domain.events import ChatResponse, StreamEvent
+from tests.support.laws.language import Language, failure_of, scene_of
+from tests.support.laws.law import Law
+from tests.support.laws.requests import encodable
+from tests.support.laws.streams import Answer, Stream, answers, streams
+from tests.support.strategies.cuts import chunked
+from tests.support.strategies.mutations import damaged, miswritten
+from tests.support.strategies.texts import json_texts
+
+_SCENE_OF = ChatResponse(choices=(), id="id", model="m", created=1)
+
+
+def _request_bodies(language: Language) -> st.SearchStrategy[bytes]:
+    valid = encodable(language).map(lambda request: language.dialect.encode_request(request).body)
+    return st.one_of(damaged(valid), miswritten(valid), _noise())
+
+
+def _response_bodies(language: Language) -> st.SearchStrategy[bytes]:
+    valid = answers().map(
+        lambda answer: language.dialect.encode_response(answer.response, scene_of(answer.response))
+    )
+    return st.one_of(damaged(valid), miswritten(valid), _noise())
+
+
+NOISE = (
+    b"", b"{}", b"[]", b"null", b"{}{}", b"\xef\xbb\xbf{}", b"[" * 100_000, b'{"model":' * 100_000, b"<html>",
+    b'{"error":{}}', b'{"error":null}', b'{"error":"x"}', b'{"error":{"code":{}}}', b'{"error":{"message":[]}}',
+)  # fmt: skip
+
+
+def _noise() -> st.SearchStrategy[bytes]:
+    return st.one_of(st.binary(max_size=200), json_texts.map(str.encode), st.sampled_from(NOISE))
+
+
+def _framed(language: Language, body: bytes) -> bytes:
+    body = body.replace(b"\n", b" ")
+    return body + b"\n" if language.dialect.framing == "ndjson" else b"data: " + body + b"\n\n"
+
+
+def _streams(language: Language) -> st.SearchStrategy[Stream]:
+    framed = _response_bodies(language).map(lambda body: _framed(language, body))
+    pieces = st.lists(st.one_of(framed, _noise()), max_size=3)
+    noisy = pieces.map(lambda some: Stream(b"".join(some), [7, 100]))
+    return st.one_of(streams(language), noisy, _miswritten_streams(language))
+
+
+def _miswritten_streams(language: Language) -> st.SearchStrategy[Stream]:
+    """Streams in which every frame is JSON but one or two values in each are wrong."""
+    head = _framed(language, b"").rstrip()
+
+    def frames(answer: Answer) -> list[bytes]:
+        data = language.written(answer.events[:12], scene_of(answer.response))
+        bodies = [line.removeprefix(head) for line in data.split(b"\n")]
+        return [body for body in bodies if _is_object(body)]
+
+    def rewritten(bodies: list[bytes]) -> st.SearchStrategy[Stream]:
+        each = [st.one_of(st.just(body), miswritten(st.just(body))) for body in bodies]
+        return st.tuples(*each).map(
+            lambda some: Stream(b"".join(_framed(language, one) for one in some), [11])
+        )
+
+    return answers().map(frames).flatmap(rewritten)
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
+
+
+def _requests_total(language: Language, body: bytes) -> None:
+    dialect = language.dialect
+    for read in (dialect.peek, lambda data: dialect.retarget(data, "m", count_usage=True)):
+        with suppress(ClientError):
+            read(body)
+    try:
+        request = dialect.decode_request(body)
+    except ClientError:
+        return
+    _written_or_unsupported(language, request)
+
+
+def _written_or_unsupported(language: Language, request: ChatRequest) -> None:
+    try:
+        wire = language.dialect.encode_request(request)
+    except Unsupported:
+        return
+    assert isinstance(json.loads(wire.body), dict)
+    assert all(isinstance(loss, str) for loss in wire.losses)
+
+
+def _responses_total(language: Language, body: bytes) -> None:
+    dialect = language.dialect
+    with suppress(Malformed):
+        json.loads(dialect.rename_response(body, "m"))
+    assert isinstance(dialect.decode_error(body), ProviderFault)
+    try:
+        response = dialect.decode_response(body)
+    except UpstreamError:
+        return
+    json.loads(dialect.encode_response(response, scene_of(response)))
+
+
+def _streams_total(language: Language, stream: Stream) -> None:
+    events = language.read(chunked(stream.data, stream.lengths))
+    failure = failure_of(events)
+    assert failure is None or isinstance(failure, UpstreamError)
+    language.written(events, scene_of(_SCENE_OF))
+    seen, _ = language.tapped(chunked(stream.data, stream.lengths), scene_of(_SCENE_OF))
+    seen_failure = failure_of(seen)
+    assert seen_failure is None or isinstance(seen_failure, UpstreamError)
+
+
+def _nothing_after_the_end(language: Language, stream: Stream) -> None:
+    """A decoder that has failed, or was closed, stays silent."""
+    decoder, tap = language.dialect.decoder(), language.dialect.tap(scene_of(_SCENE_OF))
+    failed = failure_of([*decoder.feed(stream.data), *decoder.close()]) is not None
+    tap.feed(stream.data)
+    tap.close()
+    if failed:
+        assert list(decoder.feed(stream.data)) == []
+        assert list(decoder.close()) == []
+        after = (tap.feed(stream.data), tap.close())
+        assert [(list(one.events), one.raw) for one in after] == [([], b""), ([], b"")]
+
+
+REQUESTS_TOTAL = Law("any bytes are a request or the client's fault", _request_bodies, _requests_total)
+RESPONSES_TOTAL = Law("any bytes are an answer or the provider's fault", _response_bodies, _responses_total)
+STREAMS_TOTAL = Law("any bytes are a stream or the provider's fault", _streams, _streams_total)
+SILENT = Law("nothing follows a failure", streams, _nothing_after_the_end)
+
+TOTAL_LAWS = (REQUESTS_TOTAL, RESPONSES_TOTAL, STREAMS_TOTAL, SILENT)
+
+CHUNK = 256 * 1024
+SLACK_BYTES = 4 * MAX_EVENT_BYTES
+
+
+def bounded(language: Language, beginning: bytes, filler: bytes) -> None:
+    """A frame that never ends is a declared failure, found near the limit, and does not pile up in memory."""
+    endless = filler * (CHUNK // len(filler))
+    _bounded_feed(language, beginning, endless, tap=False)
+    _bounded_feed(language, beginning, endless, tap=True)
+
+
+def _bounded_feed(language: Language, beginning: bytes, endless: bytes, *, tap: bool) -> None:
+    scene = scene_of(_SCENE_OF)
+    tapping = language.dialect.tap(scene)
+    decoding = language.dialect.decoder()
+
+    def feed(data: bytes) -> list[StreamEvent]:
+        return list(tapping.feed(data).events) if tap else list(decoding.feed(data))
+
+    tracemalloc.start()
+    try:
+        feed(beginning)
+        fed, failures = 0, list[StreamEvent]()
+        while not failures and fed < 4 * MAX_EVENT_BYTES:
+            failures = feed(endless)
+            fed += len(endless)
+        for _ in range(8):
+            assert feed(endless) == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(failures) == 1
+    assert isinstance(failure_of(failures), Malformed)
+    assert fed <= MAX_EVENT_BYTES + 2 * CHUNK
+    assert peak < SLACK_BYTES

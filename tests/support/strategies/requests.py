@@ -1,0 +1,201 @@
+"""Whole requests: conversations with tools, images and thinking, and every setting a caller can make."""
+
+from base64 import b64encode
+
+from hypothesis import strategies as st
+
+from relay.domain.chat import (
+    EFFORTS,
+    Audio,
+    ChatRequest,
+    DialectName,
+    File,
+    Image,
+    JsonObject,
+    JsonSchema,
+    Message,
+    NamedTool,
+    Output,
+    Part,
+    Reasoning,
+    Refusal,
+    Sampling,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+)
+from tests.support.strategies.answers import tool_calls
+from tests.support.strategies.texts import json_texts, schemas, texts, words
+
+PNG = b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
+JPEG = b64encode(b"\xff\xd8\xff\xe0" + bytes(16)).decode()
+
+text_parts = st.builds(Text, text=texts(min_size=1))
+images = st.one_of(
+    st.sampled_from((Image(data=PNG, media_type="image/png"), Image(data=JPEG, media_type="image/jpeg"))),
+    st.builds(
+        Image,
+        url=st.just("https://example.com/cat.png?a=1&b=ü"),
+        detail=st.sampled_from((None, "low", "high", "auto")),
+    ),
+)
+inline_images = st.sampled_from(
+    (Image(data=PNG, media_type="image/png"), Image(data=JPEG, media_type="image/jpeg"))
+)
+attachments = st.sampled_from(
+    (
+        Audio(data="UklGRg==", format="wav"),
+        File(data="data:application/pdf;base64,JVBERi0=", filename="paper.pdf"),
+        File(file_id="file-abc123"),
+    )
+)
+
+
+def tool_specs() -> st.SearchStrategy[tuple[ToolSpec, ...]]:
+    """A few tools with distinct names and real schemas, some without description or parameters."""
+    spec = st.builds(
+        ToolSpec,
+        name=words,
+        description=st.one_of(st.none(), texts(min_size=1, max_pieces=2)),
+        parameters=st.one_of(st.just(""), schemas),
+        strict=st.sampled_from((None, None, True, False)),
+    )
+    return st.lists(spec, min_size=1, max_size=3, unique_by=lambda each: each.name).map(tuple)
+
+
+@st.composite
+def tool_turns(draw: st.DrawFn) -> list[Message]:
+    """The model calls tools, possibly thinking or speaking first, and the results come back in any order."""
+    calls = draw(tool_calls())
+    before: list[Part] = draw(st.lists(st.one_of(_thinking(), text_parts), max_size=2))
+    results = [
+        ToolResult(call_id=call.id, name=call.name, parts=draw(_result_parts()))
+        for call in draw(st.permutations(calls))
+    ]
+    return [
+        Message(role="assistant", parts=(*before, *calls)),
+        *(Message(role="tool", parts=(result,)) for result in results),
+    ]
+
+
+def _result_parts() -> st.SearchStrategy[tuple[Text | Image, ...]]:
+    words_only = st.builds(lambda text: (Text(text=text),), texts())
+    return st.one_of(words_only, st.tuples(text_parts, inline_images), st.just(()))
+
+
+def _thinking() -> st.SearchStrategy[Thinking]:
+    return st.builds(Thinking, text=texts(min_size=1), signature=st.one_of(st.just(""), words))
+
+
+def _user_turns() -> st.SearchStrategy[list[Message]]:
+    plain = st.tuples(text_parts)
+    pictured = st.lists(st.one_of(text_parts, images), min_size=1, max_size=3).map(tuple)
+    attached = st.tuples(text_parts, attachments)
+    parts: st.SearchStrategy[tuple[Part, ...]] = st.one_of(plain, plain, pictured, attached)
+    return st.builds(
+        Message, role=st.just("user"), parts=parts, name=st.sampled_from((None, None, "ann"))
+    ).map(lambda message: [message])
+
+
+def _assistant_turns() -> st.SearchStrategy[list[Message]]:
+    refused = st.builds(Refusal, text=texts(min_size=1))
+    parts: st.SearchStrategy[tuple[Part, ...]] = st.one_of(
+        st.tuples(text_parts), st.tuples(_thinking(), text_parts), st.tuples(refused)
+    )
+    return st.builds(Message, role=st.just("assistant"), parts=parts).map(lambda message: [message])
+
+
+def _instructions() -> st.SearchStrategy[list[Message]]:
+    parts = st.lists(text_parts, min_size=1, max_size=2).map(tuple)
+    return st.builds(Message, role=st.sampled_from(("system", "developer")), parts=parts).map(
+        lambda message: [message]
+    )
+
+
+def conversations() -> st.SearchStrategy[tuple[Message, ...]]:
+    """Instructions at the start and anywhere later, user and assistant turns, tool rounds."""
+    turn = st.one_of(_user_turns(), _user_turns(), _assistant_turns(), tool_turns(), _instructions())
+    return st.builds(
+        lambda first, user, turns: tuple(message for part in (*first, user, *turns) for message in part),
+        st.lists(_instructions(), max_size=2),
+        _user_turns(),
+        st.lists(turn, max_size=3),
+    )
+
+
+def samplings() -> st.SearchStrategy[Sampling]:
+    """Any subset of the settings."""
+    unit = st.floats(0, 1, allow_nan=False)
+    logprobs = st.sampled_from(((None, None), (None, None), (True, None), (True, 3), (False, None)))
+    return st.builds(
+        lambda pair, **settings: Sampling(logprobs=pair[0], top_logprobs=pair[1], **settings),
+        logprobs,
+        temperature=_maybe(st.floats(0, 2, allow_nan=False)),
+        top_p=_maybe(unit),
+        top_k=_maybe(st.integers(1, 100)),
+        min_p=_maybe(unit),
+        seed=_maybe(st.integers(-(2**63), 2**63 - 1)),
+        stop=st.lists(texts(min_size=1, max_pieces=1), max_size=3).map(tuple),
+        presence_penalty=_maybe(st.floats(-2, 2, allow_nan=False)),
+        frequency_penalty=_maybe(st.floats(-2, 2, allow_nan=False)),
+        repeat_penalty=_maybe(st.floats(0.5, 2, allow_nan=False)),
+        max_output_tokens=_maybe(st.integers(1, 100_000)),
+    )
+
+
+def _maybe[T](values: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
+    return st.one_of(st.none(), st.none(), values)
+
+
+def outputs() -> st.SearchStrategy[Output | None]:
+    """Free text mostly, any JSON, or JSON by a schema."""
+    schema = st.builds(JsonSchema, schema=schemas, name=words, strict=st.sampled_from((None, True, False)))
+    return st.one_of(st.none(), st.none(), st.just(JsonObject()), schema)
+
+
+def reasonings() -> st.SearchStrategy[Reasoning | None]:
+    """Unsaid, off, by effort, by budget, or simply on."""
+    return st.one_of(
+        st.none(),
+        st.none(),
+        st.builds(Reasoning, effort=st.sampled_from(EFFORTS)),
+        st.builds(Reasoning, budget_tokens=st.integers(1024, 32_000)),
+        st.just(Reasoning()),
+    )
+
+
+def extras() -> st.SearchStrategy[dict[DialectName, dict[str, str]]]:
+    """Fields that only one dialect knows."""
+    fields = st.dictionaries(words.map("x_{}".format), json_texts, max_size=2)
+    names: st.SearchStrategy[DialectName] = st.sampled_from(("openai.chat", "ollama.chat"))
+    return st.dictionaries(names, fields, max_size=2)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> ChatRequest:
+    """Whole requests; a tool choice only where there are tools."""
+    tools = draw(st.one_of(st.just(()), tool_specs()))
+    choices = [None, None, "auto", "none", "required", *(NamedTool(name=tool.name) for tool in tools)]
+    stream = draw(st.booleans())
+    return ChatRequest(
+        model=draw(st.sampled_from(("gpt-5-mini", "qwen3:8b", "Org/Modell-ß"))),
+        messages=draw(conversations()),
+        tools=tools,
+        tool_choice=draw(st.sampled_from(choices)) if tools else None,
+        parallel_tool_calls=draw(st.sampled_from((None, True, False))) if tools else None,
+        sampling=draw(st.one_of(st.just(Sampling()), samplings())),
+        output=draw(outputs()),
+        reasoning=draw(reasonings()),
+        stream=stream,
+        include_usage=stream,
+        user=draw(st.sampled_from((None, None, "user-1"))),
+        extras=draw(extras()),
+    )
+
+
+def is_rich(request: ChatRequest) -> bool:
+    """Whether tools, images or thinking are in play."""
+    parts = [part for message in request.messages for part in message.parts]
+    return bool(request.tools) or any(isinstance(part, (ToolCall, Image, Thinking)) for part in parts)
