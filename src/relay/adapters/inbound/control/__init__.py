@@ -1,0 +1,1 @@
+"""The control socket: commands on the same host reach the running relay, whose connection alone writes."""

@@ -1,0 +1,35 @@
+"""One change of the configuration as one transaction that raises the configuration's version."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from relay.adapters.outbound.storage.engine import Database, in_transaction
+from relay.adapters.outbound.storage.repositories import SqlKeyRepository
+from relay.adapters.outbound.storage.tables import ConfigVersionRow
+
+
+class SqlUnitOfWork:
+    """Implements `application.manage.keys.UnitOfWork`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.keys = SqlKeyRepository(session)
+        self._session = session
+
+    async def commit(self) -> None:
+        """See `UnitOfWork.commit`."""
+        await self._session.commit()
+
+
+@asynccontextmanager
+async def open_work(database: Database) -> AsyncIterator[SqlUnitOfWork]:
+    """A unit of work, rolled back unless committed.
+
+    The version is raised first: its row's lock keeps other changes out until this one ends, on any database.
+    Raises `StoreUnavailable`.
+    """
+    async with in_transaction(database.writer) as session:
+        await session.execute(update(ConfigVersionRow).values(version=ConfigVersionRow.version + 1))
+        yield SqlUnitOfWork(session)
