@@ -3,10 +3,8 @@
 import msgspec
 import rich_click as click
 
-from relay.adapters.inbound.cli.programs import ExplainedName, Refused
+from relay.adapters.inbound.cli.programs import NOT_FOUND, ExplainedName, Refused
 from relay.adapters.inbound.cli.session import print_json, programs, settings
-
-NOT_FOUND = 3
 
 
 @click.command("explain")

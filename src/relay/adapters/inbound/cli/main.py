@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import rich_click as click
@@ -52,8 +53,11 @@ def _relay(ctx: click.Context, config: Path | None) -> None:
     ctx.meta["config"] = config
 
 
-def run(programs: Programs, arguments: list[str] | None = None) -> int:
-    """Run one command. The exit code: 0 done, 1 failed, 2 usage, 3 not found, 4 configuration, 5 not reached."""
+def run(programs: Callable[[], Programs], arguments: Sequence[str] | None = None) -> int:
+    """Run one command with the programs that `programs` loads when they are needed.
+
+    The exit code: 0 done, 1 failed, 2 usage, 3 not found, 4 configuration, 5 not reached, 130 interrupted.
+    """
     try:
         _relay.main(arguments, prog_name="relay", standalone_mode=False, obj=programs)
     except Refused as error:

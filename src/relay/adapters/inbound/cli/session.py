@@ -1,6 +1,6 @@
 """What every command needs: its programs, its settings, and how it prints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -10,10 +10,14 @@ import rich_click as click
 from relay.adapters.inbound.cli.programs import Programs
 from relay.settings import Settings
 
+_PROGRAMS = "relay.programs"
+
 
 def programs(ctx: click.Context) -> Programs:
-    """What the commands run."""
-    return cast(Programs, ctx.obj)  # click types its context's object as anything
+    """What the commands run, loaded on first use."""
+    load = cast(Callable[[], Programs], ctx.obj)  # click types its context's object as anything
+    found = ctx.meta.get(_PROGRAMS)
+    return cast(Programs, found) if found else ctx.meta.setdefault(_PROGRAMS, load())
 
 
 def settings(ctx: click.Context, flags: Mapping[str, Mapping[str, object]] | None = None) -> Settings:

