@@ -12,6 +12,7 @@ A provider that needs more needs a module of its own, not another word.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -26,8 +27,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     rename: Mapping[str, str] = {}
     drop: tuple[str, ...] = ()
-    set_default: Mapping[str, object] = {}
-    value_map: Mapping[str, Mapping[str, str | Mapping[str, object]]] = {}
+    set_default: Mapping[str, Any] = {}
+    value_map: Mapping[str, Mapping[str, str | Mapping[str, Any]]] = {}
     system_prompt: str = ""
 
     @property
@@ -76,7 +77,7 @@ def _dropped(members: Members, name: str) -> bool:
     return value is not None and bytes(value) != b"null"
 
 
-def _translate(members: Members, name: str, meanings: Mapping[str, str | Mapping[str, object]]) -> None:
+def _translate(members: Members, name: str, meanings: Mapping[str, str | Mapping[str, Any]]) -> None:
     value = members.get(name)
     if value is None or not bytes(value).startswith(b'"'):
         return

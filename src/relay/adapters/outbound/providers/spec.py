@@ -34,7 +34,8 @@ OLLAMA_PORT = 11434
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]+)`")
-_PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`")
+_PLACE = re.compile(r" - at (?:`key` in )?`\$\.?([^`]*)`")
+_INDEX = re.compile(r"\[[^\]]*\]")
 
 
 class SpecError(ValueError):
@@ -110,8 +111,10 @@ def configured(
     row = _rows().get(kind) if isinstance(kind, str) else None
     if row is None:
         raise SpecError(f"unknown kind {kind!r}; known are {', '.join(_rows())}", key="kind")
+    if "name" in section:
+        raise SpecError("unknown key: the section's own name is the provider's", key="name")
     fields = {**row, **_moved(row, environ, tuple(listening)), **section, "name": name, "kind": kind}
-    for table in ("quirks", "auth", "timeouts"):
+    for table in ("quirks", "profiles", "auth"):
         ours, theirs = row.get(table), section.get(table)
         if isinstance(ours, dict) and isinstance(theirs, dict):
             fields[table] = {**ours, **theirs}
@@ -202,11 +205,11 @@ def _converted(fields: Mapping[str, object]) -> ProviderSpec:
 def _secret(wanted: type, value: object) -> object:
     if wanted is Secret and isinstance(value, str):
         return Secret(value)
-    raise msgspec.ValidationError(f"Expected `str`, got `{type(value).__name__}`")
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
 
 
 def _explained(text: str) -> SpecError:
-    place = match[1] if (match := _PLACE.search(text)) else ""
+    place = _INDEX.sub("", match[1]) if (match := _PLACE.search(text)) else ""
     message = _PLACE.sub("", text)
     if (unknown := _UNKNOWN_FIELD.search(text)) is not None:
         key = ".".join(filter(None, (place, unknown[1])))
