@@ -17,7 +17,7 @@ VAGUE_MODULES = frozenset(
     {"base", "common", "helper", "helpers", "impl", "manager", "managers", "misc", "util", "utils"}
 )
 _VAGUE_CLASS = re.compile(r"^Base[A-Z]|(Manager|Helper|Helpers|Utils?|Impl|Service)$")
-_UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK|NotImplemented" r"Error)\b")
+_UNFINISHED = re.compile(r"(?<![-\w])(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK|NotImplemented" r"Error)\b")
 _BANNER = re.compile(r"^\s*#\s*[-=#*~]{3,}")
 _REGISTRY = re.compile(
     r"(?i)pypi\." r"org|python" r"hosted\.org|registry\.npm" r"js|registry\.yarn" r"pkg|index" r"-url"
@@ -126,12 +126,11 @@ def strict_json(tree: ast.Module) -> Iterator[str]:
 
 
 def bare_casts(tree: ast.Module, source: str) -> Iterator[str]:
-    """`cast` without a comment, on its line or the one before, that says why it holds."""
+    """`cast` without a comment, on its line or the two before, that says why it holds."""
     lines = source.splitlines()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _dotted(node.func) in ("cast", "typing.cast"):
-            near = lines[max(node.lineno - 2, 0)], lines[node.lineno - 1]
-            if not any("#" in line for line in near):
+            if not any("#" in line for line in lines[max(node.lineno - 3, 0) : node.lineno]):
                 yield f"{node.lineno}: cast without a reason"
 
 
