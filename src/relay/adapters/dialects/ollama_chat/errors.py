@@ -1,0 +1,59 @@
+"""Errors: `{"error": "text"}` before an answer and, as a line of its own, within one."""
+
+import msgspec
+from msgspec import Raw
+
+from relay.adapters.dialects import lenient
+from relay.adapters.dialects.base import ProviderFault, WireError
+from relay.adapters.dialects.faults import upstream_failure
+from relay.adapters.dialects.ollama_chat import wire
+from relay.adapters.dialects.ollama_chat.writing import encoded
+from relay.domain.errors import RelayError, UnknownModel, UpstreamError
+
+CONTENT_TYPE = "application/json; charset=utf-8"
+
+
+_body = msgspec.json.Decoder(wire.ErrorBody)
+_error = msgspec.json.Decoder(str | wire.ErrorDetail)
+
+_IN_STREAM_STATUS = 500
+"""Ollama tells no status within a stream; it fails there with what would have been its default."""
+
+
+def error_text(error: RelayError) -> str:
+    """The words of a failure; for an unknown model exactly Ollama's, which clients look for."""
+    if isinstance(error, UnknownModel):
+        return lenient.clean_text(f"model '{error.name}' not found")
+    return lenient.clean_text(error.message)
+
+
+def encode_error(error: RelayError) -> WireError:
+    """An error before the first byte."""
+    return WireError(
+        status=error.status, body=encoded({"error": error_text(error)}), content_type=CONTENT_TYPE
+    )
+
+
+def decode_error(body: bytes) -> ProviderFault:
+    """What an error body says; empty texts for anything that is not Ollama's shape."""
+    try:
+        return _fault(_body.decode(body).error)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ProviderFault()
+
+
+def line_failure(error: Raw) -> UpstreamError:
+    """The failure a line of an answer tells of."""
+    fault = _fault(error)
+    return upstream_failure(_IN_STREAM_STATUS, fault.message, fault.code)
+
+
+def _fault(error: Raw) -> ProviderFault:
+    """Ollama's error is a text; some servers that imitate it send OpenAI's object."""
+    try:
+        said = _error.decode(error)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ProviderFault()
+    if isinstance(said, str):
+        return ProviderFault(message=said)
+    return ProviderFault(message=said.message, code="" if said.code is None else str(said.code))

@@ -1,0 +1,155 @@
+"""Requests to a real Ollama: the neutral form in its words, and what they have no word for."""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw
+
+from relay.adapters.dialects import lenient
+from relay.adapters.dialects.base import WireRequest
+from relay.adapters.dialects.ollama_chat import options, wire
+from relay.adapters.dialects.ollama_chat.calls import parsed_object
+from relay.adapters.dialects.ollama_chat.history import joined_text, settled
+from relay.adapters.dialects.ollama_chat.request import NAME, PATH
+from relay.domain.chat import (
+    Audio,
+    ChatRequest,
+    File,
+    Image,
+    JsonSchema,
+    JsonText,
+    Message,
+    NamedTool,
+    Part,
+    Reasoning,
+    Refusal,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+)
+from relay.domain.errors import Unsupported
+
+_members = msgspec.json.Decoder(dict[str, Raw])
+
+
+def encode_request(request: ChatRequest) -> WireRequest:
+    """Raises `Unsupported` for several choices, an image that is not inline, and a schema that is no object."""
+    if request.choice_count > 1:
+        raise Unsupported("Ollama gives one answer per call", param="n")
+    body: dict[str, object] = {
+        "model": request.model,
+        "messages": [_message(message) for message in settled(request.messages)],
+        "stream": request.stream,
+    }
+    if request.tools and request.tool_choice != "none":
+        body["tools"] = [_tool(tool) for tool in request.tools]
+    if request.output is not None:
+        body["format"] = options.write_format(request.output)
+    if request.reasoning is not None:
+        body["think"] = options.write_think(request.reasoning)
+    if request.sampling.logprobs is not None:
+        body["logprobs"] = request.sampling.logprobs
+    if request.sampling.top_logprobs is not None:
+        body["top_logprobs"] = request.sampling.top_logprobs
+    extras = request.extras.get(NAME, {})
+    if merged := _options(request, extras.get("options", "{}")):
+        body["options"] = merged
+    for name, text in extras.items():
+        body.setdefault(name, Raw(text.encode()))
+    return WireRequest(path=PATH, body=lenient.encode(body), losses=tuple(dict.fromkeys(_losses(request))))
+
+
+def _options(request: ChatRequest, own: JsonText) -> dict[str, Raw]:
+    return _members.decode(own) | options.write_options(request.sampling)
+
+
+def _tool(tool: ToolSpec) -> wire.Tool:
+    parameters = Raw(tool.parameters.encode()) if tool.parameters else wire.ABSENT
+    function = wire.ToolFunction(name=tool.name, description=tool.description, parameters=parameters)
+    return wire.Tool(function=function)
+
+
+def _message(message: Message) -> wire.Message:
+    result = next((part for part in message.parts if isinstance(part, ToolResult)), None)
+    parts: tuple[Part, ...] = message.parts if result is None else result.parts
+    thinking = next((part.text for part in parts if isinstance(part, Thinking)), None)
+    calls = [part for part in parts if isinstance(part, ToolCall)]
+    return wire.Message(
+        role=message.role,
+        content=joined_text(parts),
+        thinking=thinking,
+        images=[_image(part) for part in parts if isinstance(part, Image)] or None,
+        tool_calls=[_call(index, call) for index, call in enumerate(calls)] or None,
+        tool_name=(result.name or None) if result else None,
+        tool_call_id=(result.call_id or None) if result else None,
+    )
+
+
+def _image(image: Image) -> str:
+    if not image.data:
+        raise Unsupported("image URLs are not fetched by this relay; send the image inline", param="messages")
+    return image.data
+
+
+def _call(index: int, call: ToolCall) -> wire.ToolCall:
+    function = wire.CalledFunction(index=index, name=call.name, arguments=Raw(call.arguments.encode()))
+    return wire.ToolCall(id=call.id, function=function)
+
+
+def _losses(request: ChatRequest) -> Iterator[str]:
+    """What the caller set and Ollama has no word for; what it does anyway is no loss."""
+    yield from _setting_losses(request)
+    for message in request.messages:
+        if message.name is not None:
+            yield "messages.name"
+        for part in message.parts:
+            yield from _part_losses(part)
+    for dialect, fields in request.extras.items():
+        if dialect != NAME:
+            yield from (f"{dialect}.{field}" for field in fields)
+
+
+def _setting_losses(request: ChatRequest) -> Iterator[str]:
+    if request.tool_choice == "required" or isinstance(request.tool_choice, NamedTool):
+        yield "tool_choice"
+    if request.parallel_tool_calls is False:
+        yield "parallel_tool_calls"
+    if any(tool.strict for tool in request.tools):
+        yield "tools.strict"
+    if isinstance(request.output, JsonSchema) and request.output.description:
+        yield "output.description"
+    if request.reasoning is not None:
+        yield from _reasoning_losses(request.reasoning)
+    if request.user is not None:
+        yield "user"
+
+
+def _reasoning_losses(reasoning: Reasoning) -> Iterator[str]:
+    if reasoning.effort in ("minimal", "xhigh"):
+        yield "reasoning.effort"
+    if reasoning.budget_tokens is not None:
+        yield "reasoning.budget_tokens"
+
+
+def _part_losses(part: Part) -> Iterator[str]:
+    match part:
+        case Audio():
+            yield "audio"
+        case File():
+            yield "file"
+        case Refusal():
+            yield "refusal"
+        case Thinking(signature=signature) if signature:
+            yield "thinking.signature"
+        case Image(detail=detail) if detail not in (None, "auto"):
+            yield "image.detail"
+        case ToolCall(arguments=arguments) if parsed_object(arguments) is None:
+            yield "tool_call.arguments"
+        case ToolResult(parts=parts):
+            if part.is_error:
+                yield "tool_result.is_error"
+            for inner in parts:
+                yield from _part_losses(inner)
+        case _:
+            pass
