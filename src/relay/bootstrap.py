@@ -18,6 +18,11 @@ from relay.adapters.inbound.control.catalog import catalog_handlers
 from relay.adapters.inbound.control.keys import key_handlers
 from relay.adapters.inbound.control.server import ControlServer, Handler
 from relay.adapters.inbound.control.wire import socket_path
+from relay.adapters.inbound.http.access import to_logger
+from relay.adapters.inbound.http.app import create_api
+from relay.adapters.inbound.http.gate import Gate
+from relay.adapters.inbound.http.server import serve as serve_api
+from relay.adapters.inbound.http.traffic import Traffic
 from relay.adapters.outbound.demo.local_model import CARD, DEFAULTS, MODEL_ID, SYSTEM_PROMPT
 from relay.adapters.outbound.demo.scripted import ScriptedProvider, scripted_models
 from relay.adapters.outbound.http.client import HttpxUpstream
@@ -41,6 +46,7 @@ from relay.adapters.outbound.storage.usage_store import SqlUsageStore
 from relay.adapters.outbound.system import SystemClock, SystemEntropy, UuidV7Ids
 from relay.adapters.outbound.telemetry.logging import Logger, configure_logging
 from relay.application.authenticate import Authenticate
+from relay.application.list_models import ListModels
 from relay.application.manage.keys import CreateKey, RevokeKey
 from relay.application.refresh_catalog import ListedProvider, RefreshCatalog
 from relay.application.relay_chat import RelayChat
@@ -90,7 +96,7 @@ async def serve(
     With `demo_model_url` the demo's providers are served in place of the configured ones. Raises `Refused`,
     `ConfigurationError`, `DatabaseBusy` and `SchemaMismatch` before anything is served.
     """
-    clock, logger = SystemClock(), configure_logging()
+    logger = configure_logging()
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listening_socket(settings))
         books = await stack.enter_async_context(_open_books(settings.database.path))
@@ -103,12 +109,13 @@ async def serve(
         )
         authenticate = Authenticate(
             keys=books.keys,
-            clock=clock,
+            clock=SystemClock(),
             mode="open" if insecure else settings.auth.mode,
             on_loopback=_is_loopback(settings.server.host),
         )
+        traffic = Traffic()
+        api = _build_api(books, providers, authenticate, traffic, logger)
         supervisor = Supervisor(partial(_report_trouble, logger))
-        api = _build_api(books, providers, authenticate, supervisor, logger)
         control = ControlServer(socket_path(settings.database.path), _control_handlers(books, providers))
         await stack.enter_async_context(control.listening())
         async with anyio.create_task_group() as background:
@@ -260,6 +267,26 @@ def _waiting_lines(specs: Sequence[ProviderSpec]) -> Iterator[ProviderLine]:
         for kind in kinds():
             if kind not in ("openai-compatible", "ollama"):
                 yield ProviderLine(name=kind, state="no key")
+
+
+def _build_api(
+    books: Books, providers: Providers, authenticate: Authenticate, traffic: Traffic, logger: Logger
+) -> Gate:
+    clock, ids = SystemClock(), UuidV7Ids()
+    return create_api(
+        relay_chat=RelayChat(
+            catalog=providers.catalog, backends=providers.backends, ledger=books.spool, clock=clock, ids=ids
+        ),
+        authenticate=authenticate,
+        list_models=ListModels(catalog=providers.catalog),
+        catalog=providers.catalog,
+        clock=clock,
+        ids=ids,
+        ready=lambda: [books.spool.problem] if books.spool.problem else [],
+        access=to_logger(logger),
+        log=logger,
+        traffic=traffic,
+    )
 
 
 def _control_handlers(books: Books, providers: Providers) -> Mapping[str, Handler]:

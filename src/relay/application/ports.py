@@ -55,9 +55,20 @@ class UpstreamCall:
 class Exchange(Protocol):
     """An accepted call whose answer is being read. Must be closed, also after an error."""
 
-    status: int
-    passes: bool
-    losses: tuple[str, ...]
+    @property
+    def status(self) -> int:
+        """The HTTP status of the accepted call."""
+        ...
+
+    @property
+    def passes(self) -> bool:
+        """True when the provider's bytes pass through."""
+        ...
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What of the request could not be carried."""
+        ...
 
     async def read(self) -> Piece:
         """The next piece. After the last one it may not be called. Raises `UpstreamError`."""
@@ -71,7 +82,10 @@ class Exchange(Protocol):
 class ChatBackend(Protocol):
     """A live provider."""
 
-    on_disconnect: OnDisconnect
+    @property
+    def on_disconnect(self) -> OnDisconnect:
+        """What a streamed call does when its client leaves."""
+        ...
 
     async def open(self, call: UpstreamCall) -> Exchange:
         """Send the request and read the answer's head. Raises `UpstreamError`."""

@@ -62,16 +62,16 @@ def model_lines(catalog: Catalog) -> Iterator[ModelLine]:
 def explained(text: str, catalog: Catalog) -> ExplainedName:
     """Where a name, with or without tags, leads."""
     name, tags, resolution = read_name(text, catalog)
+    by = ""
     targets: tuple[str, ...] = ()
+    closest: tuple[str, ...] = ()
     match resolution:
         case Direct():
-            targets = tuple(str(target) for target in resolution.targets)
-            by, closest = resolution.resolved_by, ()
+            by, targets = resolution.resolved_by, tuple(str(target) for target in resolution.targets)
         case Ask(router=router):
-            targets = tuple(candidate.model for candidate in router.candidates)
-            by, closest = "router", ()
+            by, targets = "router", tuple(candidate.model for candidate in router.candidates)
         case Unknown():
-            by, closest = "", resolution.closest
+            closest = resolution.closest
         case _:
             assert_never(resolution)
     return ExplainedName(
