@@ -1,0 +1,139 @@
+"""Assembles the API listener: the framework's routes, the hot routes in front of them, and the gate."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Litestar, Request, Response, asgi
+from litestar.di import Provide
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from structlog.typing import FilteringBoundLogger
+
+from relay.adapters.dialects import ollama_chat, openai_chat
+from relay.adapters.dialects.base import Dialect
+from relay.adapters.inbound.http import health, ollama, openai
+from relay.adapters.inbound.http.access import MAX_PATH_CHARACTERS, AccessLog, line_of
+from relay.adapters.inbound.http.chat import DEFAULT_PATIENCE, ChatRoute, Patience, ServeChat
+from relay.adapters.inbound.http.credentials import read_sender
+from relay.adapters.inbound.http.dispatch import Dispatch
+from relay.adapters.inbound.http.errors import ErrorShapes, error_headers, unexpected
+from relay.adapters.inbound.http.gate import Gate
+from relay.adapters.inbound.http.health import Readiness, ReadinessCheck
+from relay.adapters.inbound.http.traffic import Traffic
+from relay.application.authenticate import Authenticate
+from relay.application.calls import Caller
+from relay.application.list_models import ListModels
+from relay.application.ports import CatalogSource, Clock, Ids
+from relay.domain.errors import InvalidRequest, RelayError, TooLarge, UnknownRoute, WrongMethod
+
+SHAPES = ErrorShapes(openai=openai_chat.DIALECT, ollama=ollama_chat.DIALECT)
+
+
+def create_api(
+    *,
+    relay_chat: ServeChat,
+    authenticate: Authenticate,
+    list_models: ListModels,
+    catalog: CatalogSource,
+    clock: Clock,
+    ids: Ids,
+    ready: ReadinessCheck,
+    access: AccessLog,
+    log: FilteringBoundLogger,
+    patience: Patience = DEFAULT_PATIENCE,
+    traffic: Traffic | None = None,
+    hot_in_front: bool = True,
+) -> Gate:
+    """The listener as an ASGI application.
+
+    With `hot_in_front` off, the framework routes the hot paths as well: slower, and the same in all else.
+    """
+    traffic = traffic or Traffic()
+
+    def chat(dialect: Dialect, preload: ServeChat | None = None) -> ChatRoute:
+        return ChatRoute(
+            dialect=dialect,
+            shapes=SHAPES,
+            serve=relay_chat,
+            authenticate=authenticate,
+            clock=clock,
+            traffic=traffic,
+            log=log,
+            preload=preload,
+            patience=patience,
+        )
+
+    hot: dict[str, ChatRoute] = {
+        "/v1/chat/completions": chat(openai_chat.DIALECT),
+        "/api/chat": chat(ollama_chat.DIALECT, ollama.preload(catalog)),
+    }
+    framework = Litestar(
+        route_handlers=[
+            *(asgi(path, copy_scope=False)(route.__call__) for path, route in hot.items()),
+            *health.ROUTES,
+            *ollama.ROUTES,
+            *openai.ROUTES,
+        ],
+        dependencies=_dependencies(authenticate, list_models, Readiness(traffic, ready)),
+        exception_handlers={HTTPException: _answer_with(log), Exception: _answer_with(log)},
+        request_max_body_size=patience.body_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )
+    routes = Dispatch(hot if hot_in_front else {}, framework, shapes=SHAPES, log=log)
+    return Gate(routes, shapes=SHAPES, traffic=traffic, clock=clock, ids=ids, access=access)
+
+
+def _dependencies(
+    authenticate: Authenticate, list_models: ListModels, readiness: Readiness
+) -> dict[str, Provide]:
+    def caller(request: Request[Any, Any, Any]) -> Caller:
+        found = authenticate(read_sender(request.scope["headers"]).credential)
+        line_of(request.scope["state"]).key = found.key.name if found.key else ""
+        return found
+
+    return {
+        "caller": Provide(caller, sync_to_thread=False),
+        "list_models": Provide(lambda: list_models, sync_to_thread=False),
+        "readiness": Provide(lambda: readiness, sync_to_thread=False),
+    }
+
+
+def _answer_with(log: FilteringBoundLogger) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
+    """The one exception handler: no error body of the framework's reaches a client."""
+
+    def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        line = line_of(request.scope["state"])
+        failure = _as_relay_error(error, request) or unexpected(log, line.request_id, error)
+        line.outcome, line.error = "error", failure.code or type(failure).__name__
+        wire = SHAPES.encode(failure, request.scope["path"])
+        made_by_response = (b"content-type", b"content-length")
+        headers = {
+            name.decode(): value.decode()
+            for name, value in error_headers(failure, wire, line.request_id)
+            if name not in made_by_response
+        }
+        return Response(wire.body, status_code=wire.status, headers=headers, media_type=wire.content_type)
+
+    return answer
+
+
+def _as_relay_error(error: Exception, request: Request[Any, Any, Any]) -> RelayError | None:
+    """What the framework has refused, in the relay's words; `None` for what nobody foresaw."""
+    match error:
+        case RelayError():
+            return error
+        case NotFoundException():
+            return UnknownRoute(
+                f"unknown route: {request.method} {request.scope['path'][:MAX_PATH_CHARACTERS]}"
+            )
+        case MethodNotAllowedException():
+            allowed = (error.headers or {}).get("allow", "")
+            return WrongMethod(
+                f"this route does not take {request.method}", allowed=tuple(allowed.split(", "))
+            )
+        case HTTPException() if error.status_code == 413:
+            return TooLarge("the request's body is over the limit")
+        case HTTPException() if 400 <= error.status_code < 500:
+            return InvalidRequest(error.detail, status=error.status_code)
+        case _:
+            return None

@@ -1,0 +1,116 @@
+"""The small routes of Ollama, and what its chat route answers when only loading is asked for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get, post, route
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from litestar.params import RawBody, SkipValidation
+
+from relay.adapters.dialects import lenient
+from relay.adapters.dialects.ollama_chat import load_or_unload
+from relay.adapters.inbound.http.cards import rfc3339, show_page, tagged, tags_entry
+from relay.adapters.inbound.http.chat import ServeChat
+from relay.application.calls import Caller, ChatCall
+from relay.application.list_models import ListModels
+from relay.application.plan_call import plan_call
+from relay.application.ports import CatalogSource, Hangup, Piece, Reply, ReplyHead
+from relay.domain.errors import InvalidRequest
+
+OLLAMA_VERSION = "0.32.15"
+"""The version of Ollama whose routes are served. Clients compare it: VS Code refuses anything below 0.6.4."""
+
+_JSON = "application/json; charset=utf-8"
+_COPILOT = "GitHubCopilotChat/"
+
+_anything = msgspec.json.Decoder()
+
+
+@route("/", http_method=["GET", "HEAD"])
+async def root() -> Response[Any]:
+    """What clients look for to know that an Ollama is there."""
+    return Response(b"Ollama is running", media_type="text/plain")
+
+
+@route("/api/version", http_method=["GET", "HEAD"])
+async def version() -> Response[Any]:
+    """The version clients decide by what they may use."""
+    return _json({"version": OLLAMA_VERSION})
+
+
+@route("/api/tags", http_method=["GET", "HEAD"])
+async def tags(
+    list_models: NamedDependency[SkipValidation[ListModels]], caller: NamedDependency[SkipValidation[Caller]]
+) -> Response[Any]:
+    """Every model the caller may use, newest first."""
+    return _json({"models": [tags_entry(card) for card in list_models(caller)]})
+
+
+@get("/api/ps")
+async def loaded(caller: NamedDependency[SkipValidation[Caller]]) -> Response[Any]:
+    """The models in memory: none, as the relay holds none, and what a provider holds it does not know."""
+    return _json({"models": []})
+
+
+@post("/api/show", status_code=200)
+async def show(
+    body: RawBody,
+    request: Request[Any, Any, Any],
+    list_models: NamedDependency[SkipValidation[ListModels]],
+    caller: NamedDependency[SkipValidation[Caller]],
+) -> Response[Any]:
+    """One model's page. Copilot shows `general.basename`, so it gets the name it asked for there."""
+    asked = _asked_model(body)
+    card = list_models.find(tagged(asked), caller)
+    is_copilot = request.headers.get("user-agent", "").startswith(_COPILOT)
+    return _json(show_page(card, asked if is_copilot else ""))
+
+
+ROUTES: Sequence[BaseRouteHandler] = (root, version, tags, loaded, show)
+
+
+def preload(catalog: CatalogSource) -> ServeChat:
+    """Serves a chat call without messages: it asks for a model to be loaded, or with `keep_alive` 0 unloaded.
+
+    No provider is called; the name has to lead somewhere that can chat, as for real Ollama.
+    """
+
+    async def serve(call: ChatCall, reply: Reply, hangup: Hangup) -> None:
+        reason = load_or_unload(call.original.body)
+        plan = plan_call(call, catalog.current())
+        target = plan.targets[0]
+        reply.prepare(
+            ReplyHead(provider=target.provider, model=target.model, resolved_by=plan.resolved_by, attempts=0)
+        )
+        answer = {
+            "model": call.name,
+            "created_at": rfc3339(call.received_ns // 1_000_000_000),
+            "message": {"role": "assistant", "content": ""},
+            "done": True,
+            "done_reason": reason,
+        }
+        await reply.finish(Piece(events=(), raw=lenient.encode(answer), last=True))
+
+    return serve
+
+
+def _asked_model(body: bytes) -> str:
+    """`model`, or the older `name`; keys count in any case, as in Go's decoder. Raises `InvalidRequest`."""
+    if not body.strip():
+        raise InvalidRequest("missing request body")
+    try:
+        asked = lenient.decode(_anything, lambda value: value, body, first_value_only=True)
+    except lenient.Undecodable as error:
+        raise InvalidRequest(str(error)) from None
+    members = {key.lower(): value for key, value in asked.items()} if isinstance(asked, dict) else {}
+    match members.get("model") or members.get("name"):
+        case str(name) if name.strip():
+            return name.strip()
+        case _:
+            raise InvalidRequest("model is required", param="model")
+
+
+def _json(value: object) -> Response[Any]:
+    return Response(lenient.encode(value), media_type=_JSON)
