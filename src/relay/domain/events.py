@@ -1,8 +1,10 @@
 """The canonical answer: stream events, and the whole answer that is their fold.
 
 Order of one answer: `Started`; then per part `PartStarted`, its deltas, `PartEnded`; `Finished` once per
-choice; `UsageReported` any number of times anywhere (cumulative, the last one wins). `Failed` ends a stream
-that went wrong. Part indexes are ours: dense from 0 within one choice, in order of appearance.
+choice, after its parts; `UsageReported` any number of times anywhere (cumulative, the last one wins). `Failed`
+ends a stream that went wrong. Part indexes are ours: unique within one choice, and their order is that of the
+parts in the whole answer, so that a part which comes late can still go before others. Hence parts may be open
+side by side, and the indexes may have gaps.
 """
 
 from dataclasses import dataclass

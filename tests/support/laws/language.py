@@ -1,7 +1,7 @@
 """A dialect with its declared poverty, and short ways to speak it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from relay.adapters.dialects.base import Dialect, Scene
@@ -29,6 +29,10 @@ class Language:
         """Whether a client gets usage in a stream without asking for it."""
         return self.dialect.peek(b'{"model":"m","messages":[],"stream":true}').include_usage
 
+    def expected(self, response: ChatResponse, scene: Scene) -> ChatResponse:
+        """What is read back of a response that was written in this scene."""
+        return self.norm(replace(response, id=scene.id, model=scene.model, created=scene.created))
+
     def written(self, events: Iterable[StreamEvent], scene: Scene) -> bytes:
         """The stream a client reads."""
         encoder = self.dialect.encoder(scene)
@@ -48,13 +52,13 @@ class Language:
         return [event for each in seen for event in each.events], b"".join(each.raw for each in seen)
 
 
-def scene_of(response: ChatResponse, *, model: str | None = None, include_usage: bool = True) -> Scene:
-    """A scene that says of itself what the response says, on a clock that ticks evenly."""
+def a_scene(*, model: str = "asked-for", include_usage: bool = True) -> Scene:
+    """A scene on a clock that ticks evenly from the same instant."""
     ticks = count(CLOCK_START_NS, TICK_NS)
     return Scene(
-        id=response.id,
-        model=response.model if model is None else model,
-        created=response.created,
+        id="chatcmpl-law",
+        model=model,
+        created=CLOCK_START_NS // 1_000_000_000,
         started_ns=CLOCK_START_NS - 10 * TICK_NS,
         clock_ns=lambda: next(ticks),
         include_usage=include_usage,

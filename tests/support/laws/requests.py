@@ -39,7 +39,7 @@ def spelled(members: Sequence[tuple[str, str]], colon: str = ":") -> str:
 
 def encodable(language: Language) -> st.SearchStrategy[ChatRequest]:
     """Requests that this dialect can carry."""
-    return requests().filter(lambda request: _carries(language, request))
+    return requests.filter(lambda request: _carries(language, request))
 
 
 def _carries(language: Language, request: ChatRequest) -> bool:

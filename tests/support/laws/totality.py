@@ -4,21 +4,20 @@ import json
 import tracemalloc
 from contextlib import suppress
 
+from hypothesis import event
 from hypothesis import strategies as st
 
 from relay.adapters.dialects.base import MAX_EVENT_BYTES, ProviderFault
 from relay.domain.chat import ChatRequest
 from relay.domain.errors import ClientError, Malformed, Unsupported, UpstreamError
-from relay.domain.events import ChatResponse, StreamEvent
-from tests.support.laws.language import Language, failure_of, scene_of
+from relay.domain.events import StreamEvent
+from tests.support.laws.language import Language, a_scene, failure_of
 from tests.support.laws.law import Law
 from tests.support.laws.requests import encodable
 from tests.support.laws.streams import Answer, Stream, answers, streams
 from tests.support.strategies.cuts import chunked
 from tests.support.strategies.mutations import damaged, miswritten
 from tests.support.strategies.texts import json_texts
-
-_SCENE_OF = ChatResponse(choices=(), id="id", model="m", created=1)
 
 
 def _request_bodies(language: Language) -> st.SearchStrategy[bytes]:
@@ -27,9 +26,7 @@ def _request_bodies(language: Language) -> st.SearchStrategy[bytes]:
 
 
 def _response_bodies(language: Language) -> st.SearchStrategy[bytes]:
-    valid = answers().map(
-        lambda answer: language.dialect.encode_response(answer.response, scene_of(answer.response))
-    )
+    valid = answers().map(lambda answer: language.dialect.encode_response(answer.response, a_scene()))
     return st.one_of(damaged(valid), miswritten(valid), _noise())
 
 
@@ -60,7 +57,7 @@ def _miswritten_streams(language: Language) -> st.SearchStrategy[Stream]:
     head = _framed(language, b"").rstrip()
 
     def frames(answer: Answer) -> list[bytes]:
-        data = language.written(answer.events[:12], scene_of(answer.response))
+        data = language.written(answer.events[:12], a_scene())
         bodies = [line.removeprefix(head) for line in data.split(b"\n")]
         return [body for body in bodies if _is_object(body)]
 
@@ -110,36 +107,34 @@ def _responses_total(language: Language, body: bytes) -> None:
         response = dialect.decode_response(body)
     except UpstreamError:
         return
-    json.loads(dialect.encode_response(response, scene_of(response)))
+    json.loads(dialect.encode_response(response, a_scene()))
 
 
 def _streams_total(language: Language, stream: Stream) -> None:
     events = language.read(chunked(stream.data, stream.lengths))
     failure = failure_of(events)
     assert failure is None or isinstance(failure, UpstreamError)
-    language.written(events, scene_of(_SCENE_OF))
-    seen, _ = language.tapped(chunked(stream.data, stream.lengths), scene_of(_SCENE_OF))
+    language.written(events, a_scene())
+    seen, _ = language.tapped(chunked(stream.data, stream.lengths), a_scene())
     seen_failure = failure_of(seen)
     assert seen_failure is None or isinstance(seen_failure, UpstreamError)
 
 
-def _nothing_after_the_end(language: Language, stream: Stream) -> None:
-    """A decoder that has failed, or was closed, stays silent."""
-    decoder, tap = language.dialect.decoder(), language.dialect.tap(scene_of(_SCENE_OF))
-    failed = failure_of([*decoder.feed(stream.data), *decoder.close()]) is not None
-    tap.feed(stream.data)
-    tap.close()
-    if failed:
-        assert list(decoder.feed(stream.data)) == []
-        assert list(decoder.close()) == []
-        after = (tap.feed(stream.data), tap.close())
-        assert [(list(one.events), one.raw) for one in after] == [([], b""), ([], b"")]
+def _silent_after_failure(language: Language, stream: Stream) -> None:
+    decoder, tap = language.dialect.decoder(), language.dialect.tap(a_scene())
+    if failure_of(list(decoder.feed(stream.data))) is None:
+        event("no failure before the end")
+        return
+    assert [*decoder.feed(stream.data), *decoder.close()] == []
+    assert failure_of(list(tap.feed(stream.data).events)) is not None
+    after = (tap.feed(stream.data), tap.close())
+    assert [(list(each.events), each.raw) for each in after] == [([], b""), ([], b"")]
 
 
 REQUESTS_TOTAL = Law("any bytes are a request or the client's fault", _request_bodies, _requests_total)
 RESPONSES_TOTAL = Law("any bytes are an answer or the provider's fault", _response_bodies, _responses_total)
 STREAMS_TOTAL = Law("any bytes are a stream or the provider's fault", _streams, _streams_total)
-SILENT = Law("nothing follows a failure", streams, _nothing_after_the_end)
+SILENT = Law("nothing follows a failure", _streams, _silent_after_failure)
 
 TOTAL_LAWS = (REQUESTS_TOTAL, RESPONSES_TOTAL, STREAMS_TOTAL, SILENT)
 
@@ -155,7 +150,7 @@ def bounded(language: Language, beginning: bytes, filler: bytes) -> None:
 
 
 def _bounded_feed(language: Language, beginning: bytes, endless: bytes, *, tap: bool) -> None:
-    scene = scene_of(_SCENE_OF)
+    scene = a_scene()
     tapping = language.dialect.tap(scene)
     decoding = language.dialect.decoder()
 

@@ -1,5 +1,7 @@
 """Whole answers: text, thinking, refusals, parallel tool calls, logprobs, usage, several choices."""
 
+from functools import cache
+
 from hypothesis import strategies as st
 
 from relay.domain.chat import Refusal, Text, Thinking, ToolCall
@@ -21,6 +23,7 @@ _logprobs = st.floats(-60, 0, allow_nan=False)
 _bytes = st.lists(st.integers(0, 255), max_size=4).map(tuple)
 
 
+@cache
 def usages() -> st.SearchStrategy[Usage]:
     """Reports of every thoroughness; a part never exceeds its total."""
     return st.one_of(
@@ -42,6 +45,7 @@ def usages() -> st.SearchStrategy[Usage]:
     )
 
 
+@cache
 def logprobs() -> st.SearchStrategy[tuple[TokenLogprob, ...]]:
     """A few tokens with their rivals."""
     rival = st.builds(TokenAlternative, token=texts(max_pieces=1), logprob=_logprobs, bytes=_bytes)
@@ -55,6 +59,7 @@ def logprobs() -> st.SearchStrategy[tuple[TokenLogprob, ...]]:
     return st.lists(token, min_size=1, max_size=3).map(tuple)
 
 
+@cache
 def tool_calls(*, min_size: int = 1, max_size: int = 3) -> st.SearchStrategy[list[ToolCall]]:
     """Parallel calls with distinct ids; arguments in awkward but legal JSON, none at all, or cut short."""
     arguments = st.one_of(json_objects, st.sampled_from(("", "{}", '{"city": "Köln', '{"n":1.0}')))
@@ -62,6 +67,7 @@ def tool_calls(*, min_size: int = 1, max_size: int = 3) -> st.SearchStrategy[lis
     return st.lists(call, min_size=min_size, max_size=max_size, unique_by=lambda each: each.id)
 
 
+@cache
 def _parts() -> st.SearchStrategy[tuple[AnswerPart, ...]]:
     text: st.SearchStrategy[AnswerPart] = st.builds(Text, text=texts())
     thinking: st.SearchStrategy[AnswerPart] = st.builds(
@@ -83,6 +89,7 @@ def _followed_by_calls(
     return st.builds(lambda parts, calls: (*parts, *calls), before, tool_calls())
 
 
+@cache
 def choices(index: int = 0) -> st.SearchStrategy[Choice]:
     """One alternative; the finish word need not fit the parts, as with real providers."""
     return st.builds(
@@ -94,14 +101,20 @@ def choices(index: int = 0) -> st.SearchStrategy[Choice]:
     )
 
 
-@st.composite
-def responses(draw: st.DrawFn, *, max_choices: int = 1) -> ChatResponse:
+_ids = st.one_of(st.just(""), words.map("chatcmpl-{}".format))
+_models = st.sampled_from(("", "gpt-5-mini", "qwen3:8b", "Org/Modell-ß"))
+_times = st.one_of(st.just(0), st.integers(1_600_000_000, 2_000_000_000))
+
+
+@cache
+def responses(*, max_choices: int = 1) -> st.SearchStrategy[ChatResponse]:
     """Whole answers with one to `max_choices` alternatives."""
-    count = draw(st.integers(1, max_choices))
-    return ChatResponse(
-        id=draw(st.one_of(st.just(""), words.map("chatcmpl-{}".format))),
-        model=draw(st.sampled_from(("", "gpt-5-mini", "qwen3:8b", "Org/Modell-ß"))),
-        created=draw(st.one_of(st.just(0), st.integers(1_600_000_000, 2_000_000_000))),
-        choices=tuple(draw(choices(index)) for index in range(count)),
-        usage=draw(st.one_of(st.none(), usages())),
+    counts = [st.tuples(*(choices(index) for index in range(count))) for count in range(1, max_choices + 1)]
+    return st.builds(
+        ChatResponse,
+        id=_ids,
+        model=_models,
+        created=_times,
+        choices=st.one_of(counts),
+        usage=st.one_of(st.none(), usages()),
     )

@@ -1,5 +1,7 @@
 """Catalogs of every kind of entry, over so few names that loops, clashes and wildcards are the normal case."""
 
+from functools import cache
+
 from hypothesis import strategies as st
 
 from relay.domain.catalog import (
@@ -22,6 +24,7 @@ WILDCARDS = (("gpt-*", "openai/gpt-*"), ("*", "x*"), ("a*", "aa*"), ("x*", "open
 tags = st.lists(st.sampled_from(["team:web", "cost:low", "alice"]), max_size=2).map(tuple)
 
 
+@cache
 def names() -> st.SearchStrategy[str]:
     """Names a caller may send: known ones, misspelt ones, prefixed ones, nonsense."""
     bare = st.sampled_from((*MODEL_IDS, *VIRTUALS, "nothing", "gpt-6", "gtp-5"))
@@ -34,6 +37,7 @@ def names() -> st.SearchStrategy[str]:
     return st.one_of(bare, prefixed, bare.map(str.upper), bare.map("{}:latest".format), st.text(max_size=12))
 
 
+@cache
 def providers() -> st.SearchStrategy[tuple[ProviderEntry, ...]]:
     """Some of the providers, each with some of the models."""
     models = st.lists(st.sampled_from(MODEL_IDS), max_size=4, unique=True).map(
@@ -43,6 +47,7 @@ def providers() -> st.SearchStrategy[tuple[ProviderEntry, ...]]:
     return st.lists(one, max_size=3, unique_by=lambda entry: entry.name).map(tuple)
 
 
+@cache
 def virtuals() -> st.SearchStrategy[tuple[VirtualModel, ...]]:
     """Virtual models whose targets are any names, each other's and their own included."""
     name, target = st.sampled_from(VIRTUALS), names()
@@ -59,6 +64,7 @@ def virtuals() -> st.SearchStrategy[tuple[VirtualModel, ...]]:
     return st.lists(one, max_size=8, unique_by=lambda entry: entry.name).map(tuple)
 
 
+@cache
 def catalogs() -> st.SearchStrategy[Catalog]:
     """Whole catalogs, with and without a default."""
     return st.builds(

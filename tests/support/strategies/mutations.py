@@ -36,9 +36,8 @@ def miswritten(draw: st.DrawFn, valid: st.SearchStrategy[bytes]) -> bytes:
     """Valid JSON with one or two values, anywhere inside, replaced by wrong ones, members dropped or doubled."""
     value = cast("Json", json.loads(draw(valid)))  # JSON is what these strategies give
     for _ in range(draw(st.integers(1, 2))):
-        places = list(_places(value))
-        if places:
-            draw(st.sampled_from(places))(draw(st.sampled_from(WRONG)))
+        if places := _places(value):
+            places[draw(st.integers(0, len(places) - 1))](draw(st.sampled_from(WRONG)))
     return json.dumps(value, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass")
 
 

@@ -1,6 +1,7 @@
 """Whole requests: conversations with tools, images and thinking, and every setting a caller can make."""
 
 from base64 import b64encode
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ attachments = st.sampled_from(
 )
 
 
+@cache
 def tool_specs() -> st.SearchStrategy[tuple[ToolSpec, ...]]:
     """A few tools with distinct names and real schemas, some without description or parameters."""
     spec = st.builds(
@@ -66,10 +68,9 @@ def tool_specs() -> st.SearchStrategy[tuple[ToolSpec, ...]]:
 
 
 @st.composite
-def tool_turns(draw: st.DrawFn) -> list[Message]:
-    """The model calls tools, possibly thinking or speaking first, and the results come back in any order."""
+def _tool_turns(draw: st.DrawFn) -> list[Message]:
     calls = draw(tool_calls())
-    before: list[Part] = draw(st.lists(st.one_of(_thinking(), text_parts), max_size=2))
+    before = draw(_spoken_before_calls)
     results = [
         ToolResult(call_id=call.id, name=call.name, parts=draw(_result_parts()))
         for call in draw(st.permutations(calls))
@@ -80,15 +81,23 @@ def tool_turns(draw: st.DrawFn) -> list[Message]:
     ]
 
 
+@cache
 def _result_parts() -> st.SearchStrategy[tuple[Text | Image, ...]]:
     words_only = st.builds(lambda text: (Text(text=text),), texts())
     return st.one_of(words_only, st.tuples(text_parts, inline_images), st.just(()))
 
 
+@cache
 def _thinking() -> st.SearchStrategy[Thinking]:
     return st.builds(Thinking, text=texts(min_size=1), signature=st.one_of(st.just(""), words))
 
 
+_spoken_before_calls: st.SearchStrategy[list[Part]] = st.lists(st.one_of(_thinking(), text_parts), max_size=2)
+tool_turns = _tool_turns()
+"""The model calls tools, possibly thinking or speaking first, and the results come back in any order."""
+
+
+@cache
 def _user_turns() -> st.SearchStrategy[list[Message]]:
     plain = st.tuples(text_parts)
     pictured = st.lists(st.one_of(text_parts, images), min_size=1, max_size=3).map(tuple)
@@ -99,6 +108,7 @@ def _user_turns() -> st.SearchStrategy[list[Message]]:
     ).map(lambda message: [message])
 
 
+@cache
 def _assistant_turns() -> st.SearchStrategy[list[Message]]:
     refused = st.builds(Refusal, text=texts(min_size=1))
     parts: st.SearchStrategy[tuple[Part, ...]] = st.one_of(
@@ -107,6 +117,7 @@ def _assistant_turns() -> st.SearchStrategy[list[Message]]:
     return st.builds(Message, role=st.just("assistant"), parts=parts).map(lambda message: [message])
 
 
+@cache
 def _instructions() -> st.SearchStrategy[list[Message]]:
     parts = st.lists(text_parts, min_size=1, max_size=2).map(tuple)
     return st.builds(Message, role=st.sampled_from(("system", "developer")), parts=parts).map(
@@ -114,9 +125,10 @@ def _instructions() -> st.SearchStrategy[list[Message]]:
     )
 
 
+@cache
 def conversations() -> st.SearchStrategy[tuple[Message, ...]]:
     """Instructions at the start and anywhere later, user and assistant turns, tool rounds."""
-    turn = st.one_of(_user_turns(), _user_turns(), _assistant_turns(), tool_turns(), _instructions())
+    turn = st.one_of(_user_turns(), _user_turns(), _assistant_turns(), tool_turns, _instructions())
     return st.builds(
         lambda first, user, turns: tuple(message for part in (*first, user, *turns) for message in part),
         st.lists(_instructions(), max_size=2),
@@ -125,6 +137,7 @@ def conversations() -> st.SearchStrategy[tuple[Message, ...]]:
     )
 
 
+@cache
 def samplings() -> st.SearchStrategy[Sampling]:
     """Any subset of the settings."""
     unit = st.floats(0, 1, allow_nan=False)
@@ -149,12 +162,14 @@ def _maybe[T](values: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
     return st.one_of(st.none(), st.none(), values)
 
 
+@cache
 def outputs() -> st.SearchStrategy[Output | None]:
     """Free text mostly, any JSON, or JSON by a schema."""
     schema = st.builds(JsonSchema, schema=schemas, name=words, strict=st.sampled_from((None, True, False)))
     return st.one_of(st.none(), st.none(), st.just(JsonObject()), schema)
 
 
+@cache
 def reasonings() -> st.SearchStrategy[Reasoning | None]:
     """Unsaid, off, by effort, by budget, or simply on."""
     return st.one_of(
@@ -166,6 +181,7 @@ def reasonings() -> st.SearchStrategy[Reasoning | None]:
     )
 
 
+@cache
 def extras() -> st.SearchStrategy[dict[DialectName, dict[str, str]]]:
     """Fields that only one dialect knows."""
     fields = st.dictionaries(words.map("x_{}".format), json_texts, max_size=2)
@@ -173,26 +189,36 @@ def extras() -> st.SearchStrategy[dict[DialectName, dict[str, str]]]:
     return st.dictionaries(names, fields, max_size=2)
 
 
+_models = st.sampled_from(("gpt-5-mini", "qwen3:8b", "Org/Modell-ß"))
+_tool_lists = st.one_of(st.just(()), tool_specs())
+_sampling = st.one_of(st.just(Sampling()), samplings())
+_maybe_flag = st.sampled_from((None, True, False))
+_users = st.sampled_from((None, None, "user-1"))
+
+
 @st.composite
-def requests(draw: st.DrawFn) -> ChatRequest:
-    """Whole requests; a tool choice only where there are tools."""
-    tools = draw(st.one_of(st.just(()), tool_specs()))
+def _requests(draw: st.DrawFn) -> ChatRequest:
+    tools = draw(_tool_lists)
     choices = [None, None, "auto", "none", "required", *(NamedTool(name=tool.name) for tool in tools)]
     stream = draw(st.booleans())
     return ChatRequest(
-        model=draw(st.sampled_from(("gpt-5-mini", "qwen3:8b", "Org/Modell-ß"))),
+        model=draw(_models),
         messages=draw(conversations()),
         tools=tools,
         tool_choice=draw(st.sampled_from(choices)) if tools else None,
-        parallel_tool_calls=draw(st.sampled_from((None, True, False))) if tools else None,
-        sampling=draw(st.one_of(st.just(Sampling()), samplings())),
+        parallel_tool_calls=draw(_maybe_flag) if tools else None,
+        sampling=draw(_sampling),
         output=draw(outputs()),
         reasoning=draw(reasonings()),
         stream=stream,
         include_usage=stream,
-        user=draw(st.sampled_from((None, None, "user-1"))),
+        user=draw(_users),
         extras=draw(extras()),
     )
+
+
+requests = _requests()
+"""Whole requests; a tool choice only where there are tools."""
 
 
 def is_rich(request: ChatRequest) -> bool:

@@ -1,6 +1,7 @@
 """Text as models and callers write it: every character a codec must not trip over, and JSON as text."""
 
 import json
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ AWKWARD = (
 """Line separators that readers split on, quotes, framing words, emoji of several code points."""
 
 
+@cache
 def texts(*, min_size: int = 0, max_pieces: int = 6) -> st.SearchStrategy[str]:
     """Text without lone surrogates, made of any characters and the awkward ones."""
     piece = st.one_of(

@@ -70,8 +70,8 @@ class SseSplitter:
         self._after_cr = False
         self._at_start = True
         self._event = ""
-        self._data: list[bytes] = []
-        self._data_bytes = 0
+        self._data = bytearray()
+        self._has_data = False
 
     def feed(self, data: bytes) -> list[SseEvent]:
         """The events these bytes complete. Raises `Malformed` when one grows over the limit."""
@@ -110,16 +110,19 @@ class SseSplitter:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data_bytes += len(value) + bool(self._data)
-            self._check(self._data_bytes)
-            self._data.append(value)
+            if self._has_data:
+                self._data += b"\n"
+            self._has_data = True
+            self._data += value
+            self._check(len(self._data))
         elif name == b"event":
             self._event = value.decode(errors="replace")
         return None
 
     def _dispatch(self) -> SseEvent | None:
-        event = SseEvent(self._event, b"\n".join(self._data)) if self._data else None
-        self._event, self._data, self._data_bytes = "", [], 0
+        event = SseEvent(self._event, bytes(self._data)) if self._has_data else None
+        self._event, self._has_data = "", False
+        self._data.clear()
         return event
 
     def _check(self, size: int) -> None:

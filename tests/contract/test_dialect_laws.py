@@ -1,0 +1,51 @@
+"""The laws of the dialects, put to every dialect and every pair of them."""
+
+import pytest
+
+from tests.support.laws.clients import CLIENT_LAWS
+from tests.support.laws.language import Language
+from tests.support.laws.languages import LANGUAGES
+from tests.support.laws.law import Law
+from tests.support.laws.pairs import PAIR_LAWS, Pair
+from tests.support.laws.requests import REQUEST_LAWS
+from tests.support.laws.streams import ANSWER_LAWS, STREAM_LAWS
+from tests.support.laws.totality import TOTAL_LAWS, bounded
+
+LAWS = (*ANSWER_LAWS, *STREAM_LAWS, *REQUEST_LAWS, *CLIENT_LAWS, *TOTAL_LAWS)
+PAIRS = [Pair(provider, client) for provider in LANGUAGES for client in LANGUAGES]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=str)
+@pytest.mark.parametrize("language", LANGUAGES, ids=str)
+def test_every_dialect_obeys(law: Law[Language, object], language: Language) -> None:
+    law.verify(language)
+
+
+@pytest.mark.parametrize("law", PAIR_LAWS, ids=str)
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_every_pair_of_dialects_obeys(law: Law[Pair, object], pair: Pair) -> None:
+    law.verify(pair)
+
+
+ENDLESS = {
+    "sse": [
+        (b"", b"x"),
+        (b"data: ", b"x"),
+        (b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\ndata: ', b"x"),
+        (b"data: {\n", b"data: " + b"x" * 1000 + b"\n"),
+        (b"{", b" "),
+    ],
+    "ndjson": [
+        (b"", b"x"),
+        (b"{", b" "),
+        (b'{"model":"m","message":{"role":"assistant","content":"hi"},"done":false}\n{"message":"', b"x"),
+    ],
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=str)
+def test_a_frame_that_never_ends_is_a_declared_failure_in_bounded_memory(language: Language) -> None:
+    for beginning, filler in ENDLESS[language.dialect.framing]:
+        bounded(language, beginning, filler)
