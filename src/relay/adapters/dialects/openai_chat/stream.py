@@ -7,7 +7,7 @@ from relay.adapters.dialects.framing import SseEvent, SseSplitter
 from relay.adapters.dialects.openai_chat import wire
 from relay.adapters.dialects.openai_chat.chunks import read_chunk
 from relay.adapters.dialects.openai_chat.reading import AnswerReader, read_whole
-from relay.domain.errors import Malformed, UpstreamError
+from relay.domain.errors import Interrupted, Malformed, UpstreamError
 from relay.domain.events import Failed, StreamEvent
 from relay.domain.folding import unfold
 
@@ -60,7 +60,7 @@ class Decoder:
                 events.extend(unfold(read_whole(bytes(self._body))))
                 self._is_over = self.is_complete = True
             else:
-                self._take(self._splitter.close(), events)
+                self._take_rest(events)
                 if not self._is_over:
                     self._end(events)
         except UpstreamError as error:
@@ -79,6 +79,12 @@ class Decoder:
             self._reader.take(chunk, events)
             if self._on_chunk is not None:
                 self._on_chunk(chunk, data)
+
+    def _take_rest(self, events: list[StreamEvent]) -> None:
+        try:
+            self._take(self._splitter.close(), events)
+        except Malformed:  # cut off in the middle of an event: it is the connection that broke
+            raise Interrupted("the provider's stream ended in the middle of an event") from None
 
     def _end(self, events: list[StreamEvent]) -> None:
         self._reader.end(events)
