@@ -32,6 +32,11 @@ def test_a_dropped_field_is_a_loss_and_one_that_said_nothing_is_not() -> None:
     assert losses == ("logit_bias",)
 
 
+def test_what_the_relay_put_there_itself_is_no_loss() -> None:
+    body = b'{"stream_options":{"include_usage":true},"n":1}'
+    assert apply(body, (Quirks(drop=("stream_options", "n")),)) == (b"{}", ("n",))
+
+
 def test_a_default_is_set_only_when_the_field_is_absent() -> None:
     quirks = Quirks(set_default={"reasoning_format": "parsed", "extra": {"a": [1, None]}})
     assert apply(b"{}", (quirks,))[0] == b'{"reasoning_format":"parsed","extra":{"a":[1,null]}}'

@@ -83,7 +83,10 @@ class Tapped:
 
 
 class StreamDecoder(Protocol):
-    """A provider's stream, bytes in, events out, whatever the cuts between the bytes."""
+    """A provider's stream, bytes in, events out, whatever the cuts between the bytes.
+
+    A whole answer, or an error alone, in place of a stream is read as one.
+    """
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
         """Events completed by these bytes. A broken stream yields `Failed` as the last event, then nothing."""

@@ -39,6 +39,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 NO_QUIRKS = Quirks()
 
+_OF_THE_CODEC = frozenset({"stream_options"})
+"""Set by the relay in every stream, for the sake of usage: nothing of the client's is lost without it."""
+
 
 def apply(body: bytes, quirks: Iterable[Quirks]) -> tuple[bytes, tuple[str, ...]]:
     """The edited body, and the names of the fields that were lost in it."""
@@ -49,7 +52,7 @@ def apply(body: bytes, quirks: Iterable[Quirks]) -> tuple[bytes, tuple[str, ...]
     losses: list[str] = []
     for edit in edits:
         _rename(members, edit.rename)
-        losses.extend(name for name in edit.drop if _dropped(members, name))
+        losses.extend(name for name in edit.drop if _dropped(members, name) and name not in _OF_THE_CODEC)
         for name, value in edit.set_default.items():
             members.setdefault(name, raw(value))
         for name, meanings in edit.value_map.items():

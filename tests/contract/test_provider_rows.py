@@ -1,0 +1,199 @@
+"""Every built-in provider: the address, the key and the body that really leave for it.
+
+No vendor can be called here; what is asserted is what its documentation asks for.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from relay.adapters.outbound.providers.spec import configured, kinds
+from tests.support.fakes_http import RecordingHttp, whole
+from tests.support.upstream_calls import backend_for, outcome, upstream_call
+
+pytestmark = pytest.mark.anyio
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
+MODEL = "m-1"
+
+ASKED: dict[str, Any] = {
+    "max_tokens": 64,
+    "seed": 7,
+    "temperature": 0.5,
+    "frequency_penalty": 0.1,
+    "logit_bias": {"50256": -100},
+    "user": "u-1",
+    "reasoning_effort": "minimal",
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+    "tool_choice": "required",
+}
+"""What a client of OpenAI's dialect asks for, so that every row shows where it differs."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row shall send: where to, and how `ASKED` looks by then; `...` stands for absent."""
+
+    url: str
+    on_disconnect: str = "cancel"
+    differs: Mapping[str, object] = field(default_factory=dict)
+    losses: tuple[str, ...] = ()
+    section: Mapping[str, object] = field(default_factory=dict)
+
+
+CHAT = "/chat/completions"
+LOW = {"reasoning_effort": "low"}
+OLD_LIMIT = {"max_tokens": 64, "max_completion_tokens": ...}
+
+ROWS: dict[str, Row] = {
+    "openai": Row(f"https://api.openai.com/v1{CHAT}"),
+    "openrouter": Row(f"https://openrouter.ai/api/v1{CHAT}"),
+    "groq": Row(
+        f"https://api.groq.com/openai/v1{CHAT}",
+        on_disconnect="drain",
+        differs={"frequency_penalty": ..., "logit_bias": ...},
+        losses=("logit_bias", "frequency_penalty"),
+    ),
+    "deepseek": Row(f"https://api.deepseek.com{CHAT}", differs={**OLD_LIMIT, **LOW}),
+    "mistral": Row(
+        f"https://api.mistral.ai/v1{CHAT}",
+        on_disconnect="drain",
+        differs={
+            **OLD_LIMIT,
+            "seed": ...,
+            "random_seed": 7,
+            "logit_bias": ...,
+            "user": ...,
+            "tool_choice": "any",
+            "reasoning_effort": "none",
+            "stream_options": ...,
+        },
+        losses=("logit_bias", "user"),
+    ),
+    "xai": Row(f"https://api.x.ai/v1{CHAT}", differs=LOW),
+    "together": Row(f"https://api.together.ai/v1{CHAT}", differs={**OLD_LIMIT, **LOW}),
+    "fireworks": Row(f"https://api.fireworks.ai/inference/v1{CHAT}", differs={**OLD_LIMIT, **LOW}),
+    "deepinfra": Row(f"https://api.deepinfra.com/v1/openai{CHAT}", differs=OLD_LIMIT),
+    "cerebras": Row(f"https://api.cerebras.ai/v1{CHAT}", differs=LOW),
+    "sambanova": Row(f"https://api.sambanova.ai/v1{CHAT}", on_disconnect="drain"),
+    "openai-compatible": Row(
+        f"http://localhost:8000/v1{CHAT}",
+        differs=OLD_LIMIT,
+        section={"base_url": "http://localhost:8000/v1/"},
+    ),
+}
+
+OPENAI_BODY = {
+    "id": "1",
+    "model": MODEL,
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
+}
+OLLAMA_BODY = {
+    "model": MODEL,
+    "message": {"role": "assistant", "content": "yes"},
+    "done": True,
+    "done_reason": "stop",
+}
+
+
+def expected(row: Row, *, stream: bool) -> dict[str, Any]:
+    asked = {name: value for name, value in ASKED.items() if name != "max_tokens"}
+    body = {"model": MODEL, "messages": MESSAGES, "max_completion_tokens": 64, **asked}
+    body |= STREAMED if stream else {}
+    return {name: value for name, value in {**body, **row.differs}.items() if value is not ...}
+
+
+def test_every_kind_has_its_row_here() -> None:
+    assert {*ROWS, "ollama"} == {*kinds()}
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+@pytest.mark.parametrize("kind", ROWS)
+async def test_a_row_sends_exactly_this(kind: str, stream: bool) -> None:
+    row = ROWS[kind]
+    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+    backend = backend_for(kind, http, **row.section)
+    result = await outcome(backend, upstream_call("openai.chat", stream=stream, **ASKED))
+    assert result.is_complete
+    assert result.text == "yes"
+    assert sorted(result.losses) == sorted(row.losses)
+    [request] = http.requests
+    assert request.method == "POST"
+    assert request.url == row.url
+    assert request.headers["authorization"] == "Bearer k-1"
+    sent = json.loads(request.body)
+    assert bool(sent.pop("stream", False)) == stream
+    wanted = expected(row, stream=stream)
+    wanted.pop("stream", None)
+    assert sent == wanted
+    assert backend.on_disconnect == row.on_disconnect
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+async def test_ollamas_row_sends_exactly_this(stream: bool) -> None:
+    http = RecordingHttp(lambda request: whole(OLLAMA_BODY))
+    backend = backend_for("ollama", http)
+    options = {"temperature": 0.5, "num_predict": 64}
+    result = await outcome(backend, upstream_call("ollama.chat", stream=stream, options=options))
+    assert result.is_complete
+    assert result.losses == ()
+    [request] = http.requests
+    assert (request.method, request.url) == ("POST", "http://127.0.0.1:11434/api/chat")
+    assert json.loads(request.body) == {
+        "model": MODEL,
+        "messages": MESSAGES,
+        "stream": stream,
+        "options": options,
+    }
+    assert backend.on_disconnect == "cancel"
+
+
+PASSING = {"openai", "ollama"}
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_bytes_may_pass_only_where_the_stream_is_known_to_obey(kind: str) -> None:
+    section = {"base_url": "http://localhost:8000/v1"} if kind == "openai-compatible" else {}
+    assert configured(kind, section, {}).pass_through == (kind in PASSING)
+
+
+OFF: dict[str, dict[str, object]] = {
+    "openai": {"reasoning_effort": "none"},
+    "openrouter": {"reasoning_effort": "none"},
+    "groq": {"reasoning_effort": "none"},
+    "deepseek": {"thinking": {"type": "disabled"}},
+    "mistral": {"reasoning_effort": "none"},
+    "xai": {"reasoning_effort": "none"},
+    "together": {"reasoning": {"enabled": False}},
+    "fireworks": {"reasoning_effort": "none"},
+    "cerebras": {"reasoning_effort": "none"},
+}
+
+
+@pytest.mark.parametrize("kind", OFF)
+async def test_a_client_that_wants_no_thinking_is_understood(kind: str) -> None:
+    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+    await outcome(backend_for(kind, http), upstream_call("ollama.chat", stream=False, think=False))
+    sent = json.loads(http.requests[0].body)
+    words = {name: sent[name] for name in ("reasoning_effort", "reasoning", "thinking") if name in sent}
+    assert words == OFF[kind]
+
+
+async def test_qwen_at_groq_is_told_where_to_put_its_thoughts() -> None:
+    for model, value in (("qwen/qwen3-32b", "parsed"), ("llama-3.3-70b-versatile", None)):
+        http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+        await outcome(backend_for("groq", http), upstream_call("ollama.chat", model=model, stream=False))
+        assert json.loads(http.requests[0].body).get("reasoning_format") == value
+
+
+async def test_xais_word_for_a_wrong_key_is_understood() -> None:
+    error = {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xa***."}
+    http = RecordingHttp(lambda request: whole(error, status=400))
+    result = await outcome(backend_for("xai", http), upstream_call("openai.chat"))
+    assert result.failure is not None
+    assert result.failure.code == "upstream_authentication"
+    assert "xa***" not in result.failure.message
