@@ -54,10 +54,13 @@ class SpoolReader:
     async def read(self) -> Sequence[Spooled]:
         """See `Backlog.read`. Raises `OSError` when a segment cannot be read; it is tried again next time."""
         self._spool.retry()
-        if self._older:
-            return await self._read_older()
-        self._advance()
-        return self._read_recent() or await self._read_own()
+        records: Sequence[Spooled] = ()
+        while not records and (self._older or self.unread_bytes):
+            self._advance()
+            records = (
+                await self._read_older() if self._older else self._read_recent() or await self._read_own()
+            )
+        return records
 
     def settled(self, ids: Iterable[str]) -> None:
         """See `Backlog.settled`."""

@@ -20,6 +20,8 @@ RECENT_RECORDS = 4096
 MAX_UNWRITTEN = 65536
 """Of ends kept in memory: far more than can be in flight, as nothing begins while they wait."""
 
+UNAVAILABLE = "the relay's ledger cannot be written"
+
 
 class Recent(NamedTuple):
     """A record just written: in which segment, from where to where, and what."""
@@ -66,16 +68,16 @@ class Spool:
     def begin(self, started: AttemptStarted) -> None:
         """See `Ledger.begin`."""
         record = clean_started(started)
+        if self.log.problem:
+            raise AccountingUnavailable(UNAVAILABLE)
         try:
             if self._unwritten:
                 self._write_waiting()
             self._append(record, beyond_limit=False)
         except OSError as error:
             self._write_problem = self._words(error)
-        else:
-            self._write_problem = ""
-        if self.problem:
-            raise AccountingUnavailable("the relay's ledger cannot be written")
+            raise AccountingUnavailable(UNAVAILABLE) from error
+        self._write_problem = ""
 
     def end(self, ended: AttemptEnded) -> None:
         """See `Ledger.end`."""

@@ -6,14 +6,18 @@ writing ones with BEGIN IMMEDIATE. Readers neither write nor checkpoint: SQLite 
 database whose WAL two connections reset at the same time (https://sqlite.org/wal.html).
 """
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import aiosqlite
 import anyio
-from sqlalchemy import URL, Connection, Engine, event
+from anyio import to_thread
+from sqlalchemy import AsyncAdaptedQueuePool, Connection, Engine, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -24,6 +28,7 @@ from sqlalchemy.sql.dml import Insert
 from relay.application.settle_usage import StoreUnavailable, Unstorable
 
 BUSY_TIMEOUT_MS = 2000
+WRITERS = 1
 READERS = 4
 
 _WRITER_PRAGMAS = (
@@ -39,8 +44,7 @@ class Database:
     """The two engines of a database file whose schema is up to date."""
 
     def __init__(self, path: Path) -> None:
-        url = URL.create("sqlite+aiosqlite", database=str(path.absolute()))
-        self.writer = _async_engine(url, 1, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
+        self.writer = _async_engine(path, "rw", _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
         self.reader = reading_engine(path)
 
     async def aclose(self) -> None:
@@ -64,9 +68,7 @@ async def in_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
 
 def reading_engine(path: Path) -> AsyncEngine:
     """Readers of a file that another process may be serving. To be disposed of by the caller."""
-    location = f"file:{quote(str(path.absolute()))}"
-    url = URL.create("sqlite+aiosqlite", database=location, query={"mode": "ro", "uri": "true"})
-    return _async_engine(url, READERS, _READER_PRAGMAS, "BEGIN")
+    return _async_engine(path, "ro", _READER_PRAGMAS, "BEGIN")
 
 
 def sqlite_path(url: str) -> Path:
@@ -122,7 +124,27 @@ def _words(error: Exception) -> str:
     return str(error.orig) if isinstance(error, DBAPIError) else f"{type(error).__name__}: {error}"
 
 
-def _async_engine(url: URL, connections: int, pragmas: tuple[str, ...], begin: str) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=connections, max_overflow=0, hide_parameters=True)
+def _async_engine(path: Path, mode: str, pragmas: tuple[str, ...], begin: str) -> AsyncEngine:
+    location = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    engine = create_async_engine(
+        "sqlite+aiosqlite://",
+        async_creator=partial(_connected, location),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=WRITERS if mode == "rw" else READERS,
+        max_overflow=0,
+        hide_parameters=True,
+    )
     use_transactions(engine.sync_engine, pragmas, begin)
     return engine
+
+
+async def _connected(location: str) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(location, uri=True)
+    thread = connection._thread
+    thread.daemon = True  # as SQLAlchemy does: a forgotten connection must not keep the process alive
+    try:
+        return await connection
+    except sqlite3.Error:
+        # The thread still reports its end to the loop, which may be closed soon.
+        await to_thread.run_sync(thread.join)
+        raise

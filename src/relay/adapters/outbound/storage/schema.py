@@ -32,7 +32,7 @@ def bring_up(path: Path, *, migrations: Path | None = None, revision: str = REVI
     engine = create_engine(
         URL.create("sqlite", database=str(path.absolute())), poolclass=NullPool, hide_parameters=True
     )
-    use_transactions(engine, ("PRAGMA synchronous = FULL",), "BEGIN IMMEDIATE")
+    use_transactions(engine, ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"), "BEGIN IMMEDIATE")
     try:
         with engine.begin() as connection:
             current = _current_revision(connection)
