@@ -31,7 +31,7 @@ class Language:
 
     def expected(self, response: ChatResponse, scene: Scene) -> ChatResponse:
         """What is read back of a response that was written in this scene."""
-        return self.norm(replace(response, id=scene.id, model=scene.model, created=scene.created))
+        return self.norm(in_scene(response, scene))
 
     def written(self, events: Iterable[StreamEvent], scene: Scene) -> bytes:
         """The stream a client reads."""
@@ -63,6 +63,11 @@ def a_scene(*, model: str = "asked-for", include_usage: bool = True) -> Scene:
         clock_ns=lambda: next(ticks),
         include_usage=include_usage,
     )
+
+
+def in_scene(response: ChatResponse, scene: Scene) -> ChatResponse:
+    """The response under the identity that the scene gives it."""
+    return replace(response, id=scene.id, model=scene.model, created=scene.created)
 
 
 def failure_of(events: Sequence[StreamEvent]) -> RelayError | None:

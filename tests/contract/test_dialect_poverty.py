@@ -1,0 +1,227 @@
+"""What `norm` does to an answer is what the dialect's `POVERTY` says, no more and no less.
+
+Every difference between an answer and its norm is named by comparing them field by field; every sentence of
+`POVERTY` is translated into the differences it stands for. Generated answers must show exactly those.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.domain.chat import Refusal, Text, Thinking, ToolCall
+from relay.domain.events import AnswerPart, ChatResponse, Choice, TokenLogprob
+from relay.domain.folding import fold, unfold
+from relay.domain.usage import Usage
+from tests.support.laws.language import Language, a_scene, in_scene
+from tests.support.laws.languages import LANGUAGES, package_of
+from tests.support.strategies.answers import responses
+
+OPENAI: dict[str, set[str]] = {
+    "The id begins with": {"id"},
+    "Each choice has one text, one piece of thinking and one refusal": {"parts joined"},
+    "Their order is lost": {"order"},
+    "Empty texts, thinking and refusals are left out": {"empty part left out"},
+    "Signatures of thinking are left out": {"signature left out"},
+    "A tool call without arguments": {"empty arguments filled"},
+    "A tool call without an id": {"call id"},
+    "The provider's own finish word is left out": {"finish word", "finish derived"},
+    "Usage keeps input, output": {"usage class left out", "usage filled with 0", "usage clamped"},
+}
+OLLAMA: dict[str, set[str]] = {
+    "Only the first choice": {"choice left out"},
+    "The answer has no id, and its creation time": {"id", "created"},
+    "Thinking, text and tool calls stand in this order": {"order", "parts joined", "empty part left out"},
+    "A refusal becomes text": {"refusal as text"},
+    "Signatures of thinking are left out": {"signature left out"},
+    "Tool-call arguments are written as one line": {
+        "arguments respelled",
+        "arguments wrapped",
+        "empty arguments filled",
+    },
+    "A tool call without an id": {"call id"},
+    "The finish is stop or length": {"finish derived"},
+    "The provider's own finish reason is replaced": {"finish word"},
+    "Of usage, input and output tokens": {"usage class left out", "usage 0 left out"},
+    "A log probability that is not finite": {"logprob clipped"},
+}
+MEANING = {"openai.chat": OPENAI, "ollama.chat": OLLAMA}
+
+
+def differences(before: ChatResponse, after: ChatResponse) -> Iterator[str]:
+    """The names of everything that is not the same."""
+    if before.id != after.id:
+        yield "id"
+    if before.created != after.created:
+        yield "created"
+    if before.model != after.model:
+        yield "model lost"
+    kept = {choice.index: choice for choice in after.choices}
+    for choice in before.choices:
+        if choice.index in kept:
+            yield from _choice_differences(choice, kept[choice.index])
+        else:
+            yield "choice left out"
+    yield from _usage_differences(before.usage or Usage(), after.usage or Usage())
+
+
+def _choice_differences(before: Choice, after: Choice) -> Iterator[str]:
+    yield from _text_differences(before.parts, after.parts)
+    yield from _call_differences(_calls(before.parts), _calls(after.parts))
+    if before.finish != after.finish:
+        yield "finish derived"
+    if before.raw_finish != after.raw_finish:
+        yield "finish word"
+    if before.logprobs != after.logprobs:
+        clipped = any(not math.isfinite(token.logprob) for token in before.logprobs)
+        yield "logprob clipped" if clipped else "logprobs lost"
+
+
+def _text_differences(before: tuple[AnswerPart, ...], after: tuple[AnswerPart, ...]) -> Iterator[str]:
+    if joined(before, Thinking) != joined(after, Thinking):
+        yield "thinking lost"
+    if joined(before, Refusal) and not joined(after, Refusal):
+        same = joined(before, Text, Refusal) == joined(after, Text)
+        yield "refusal as text" if same else "refusal lost"
+    elif (joined(before, Text), joined(before, Refusal)) != (joined(after, Text), joined(after, Refusal)):
+        yield "text lost"
+    if any(part.signature for part in before if isinstance(part, Thinking)):
+        yield "signature left out"
+    if any(not isinstance(part, ToolCall) and not part.text for part in before):
+        yield "empty part left out"
+    spoken = [type(part) for part in before if isinstance(part, ToolCall) or part.text]
+    if len(spoken) > len(after):
+        yield "parts joined"
+    firsts = [kind for kind in dict.fromkeys(spoken) if kind in {type(part) for part in after}]
+    if firsts != list(dict.fromkeys(type(part) for part in after)):
+        yield "order"
+
+
+def _call_differences(before: list[ToolCall], after: list[ToolCall]) -> Iterator[str]:
+    if [call.name for call in before] != [call.name for call in after]:
+        yield "call lost"
+        return
+    for old, new in zip(before, after, strict=True):
+        if old.id != new.id:
+            yield "call id"
+        if old.arguments == new.arguments:
+            continue
+        if old.arguments == "":
+            yield "empty arguments filled"
+        else:
+            yield "arguments respelled" if _same_json(old.arguments, new.arguments) else "arguments wrapped"
+
+
+def _usage_differences(before: Usage, after: Usage) -> Iterator[str]:
+    old, new = before.counts(), after.counts()
+    for name, count in old.items():
+        if name not in new:
+            is_main = name in ("input_tokens", "output_tokens")
+            yield "usage 0 left out" if is_main and not count else "usage class left out"
+        elif new[name] != count:
+            yield "usage clamped" if new[name] < count else "usage invented"
+    for name in new.keys() - old.keys():
+        yield "usage filled with 0" if new[name] == 0 else "usage invented"
+
+
+def joined(parts: tuple[AnswerPart, ...], *kinds: type[AnswerPart]) -> str:
+    """The text of all parts of these kinds."""
+    return "".join(part.text for part in parts if isinstance(part, kinds) and not isinstance(part, ToolCall))
+
+
+def _calls(parts: tuple[AnswerPart, ...]) -> list[ToolCall]:
+    return [part for part in parts if isinstance(part, ToolCall)]
+
+
+def _same_json(one: str, other: str) -> bool:
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:
+        return False
+
+
+def _one(
+    *parts: AnswerPart, usage: Usage | None = None, logprobs: tuple[TokenLogprob, ...] = ()
+) -> ChatResponse:
+    return ChatResponse(choices=(Choice(parts=parts, finish="stop", logprobs=logprobs),), usage=usage)
+
+
+RARE = (
+    _one(ToolCall(id="", name="look", arguments="{}")),
+    _one(ToolCall(id="c", name="look", arguments="{}"), ToolCall(id="c", name="look", arguments="{}")),
+    _one(
+        Text(text="hi"),
+        usage=Usage(input_tokens=1, output_tokens=2, output_reasoning_tokens=3, web_searches=1),
+    ),
+    _one(Text(text="hi"), usage=Usage(input_tokens=0, output_tokens=2)),
+    _one(Text(text="hi"), logprobs=(TokenLogprob(token="hi", logprob=float("-inf")),)),
+)
+"""What the generated answers seldom or never hold."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=str)
+def test_norm_changes_what_poverty_says_and_nothing_else(language: Language) -> None:
+    shown: set[str] = set()
+
+    @settings(max_examples=max(150, settings().max_examples))
+    @given(st.one_of(responses(), responses(max_choices=2)))
+    def collect(response: ChatResponse) -> None:
+        shown.update(differences(response, language.norm(response)))
+
+    collect()
+    for response in RARE:
+        named = in_scene(response, a_scene())
+        shown.update(differences(named, language.norm(named)))
+    said = set().union(*MEANING[str(language)].values())
+    assert shown - said == set(), "norm drops what the poverty does not tell"
+    assert said - shown == set(), "the poverty tells of what norm does not drop"
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=str)
+def test_every_sentence_of_the_poverty_has_a_meaning(language: Language) -> None:
+    sentences = import_module(f"{package_of(language.dialect)}.norm").POVERTY
+    openings = MEANING[str(language)]
+    assert len(sentences) == len(openings)
+    for sentence, opening in zip(sentences, openings, strict=True):
+        assert sentence.startswith(opening)
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=str)
+@pytest.mark.parametrize(
+    "response", RARE, ids=["no id", "same id", "odd usage", "no input", "no probability"]
+)
+def test_rare_answers_make_the_round_trip_too(language: Language, response: ChatResponse) -> None:
+    read = fold(language.read([language.written(unfold(response), a_scene())]))
+    calls = [part for choice in read.choices for part in choice.parts if isinstance(part, ToolCall)]
+    assert all(call.id for call in calls)
+    expected = language.expected(response, a_scene())
+    if all(call.id for choice in expected.choices for call in choice.parts if isinstance(call, ToolCall)):
+        assert read == expected
+
+
+def test_a_difference_that_nobody_declared_has_a_name_that_is_in_no_poverty() -> None:
+    before = ChatResponse(
+        id="i", model="m", created=1, usage=Usage(input_tokens=1),
+        choices=(
+            Choice(
+                parts=(Thinking(text="a"), Refusal(text="c"), ToolCall(id="d", name="e", arguments="{}")),
+                finish="stop",
+                logprobs=(TokenLogprob(token="t", logprob=-1.0),),
+            ),
+        ),
+    )  # fmt: skip
+    after = ChatResponse(choices=(Choice(parts=(), finish="stop"),), usage=Usage(output_tokens=5))
+    assert set(differences(before, after)) >= {
+        "model lost",
+        "thinking lost",
+        "refusal lost",
+        "call lost",
+        "logprobs lost",
+        "usage class left out",
+        "usage invented",
+    }
+    assert set(differences(_one(Text(text="b")), _one(Text(text="B")))) == {"text lost"}
