@@ -5,8 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from relay.adapters.dialects.ollama_chat import norm as ollama_chat
-from relay.adapters.dialects.openai_chat import norm as openai_chat
+from relay.adapters.dialects import ollama_chat, openai_chat
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "dialects.md"

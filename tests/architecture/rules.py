@@ -130,7 +130,8 @@ def bare_casts(tree: ast.Module, source: str) -> Iterator[str]:
     lines = source.splitlines()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _dotted(node.func) in ("cast", "typing.cast"):
-            if not any("#" in line for line in lines[max(node.lineno - 3, 0) : node.lineno]):
+            near = lines[max(node.lineno - 3, 0) : node.lineno]
+            if not any("#" in line for line in near):
                 yield f"{node.lineno}: cast without a reason"
 
 

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from tests.architecture.repository import ROOT, files, text
-from tools.tree import DOCUMENT, description, sentence, shown, tracked, with_tree
+from tools import dialects, tree
 
 PAGES = [name for name in files() if name.endswith(".md")]
 DECISIONS = [name for name in PAGES if name.startswith("docs/adr/")]
@@ -27,8 +27,14 @@ def anchors(markdown: str) -> set[str]:
 
 
 def test_the_tree_in_the_architecture_page_is_the_repository() -> None:
-    document = DOCUMENT.read_text(encoding="utf-8")
-    assert document == with_tree(document), "run `make docs`"
+    document = page("docs/architecture.md")
+    is_current = tree.with_tree(document) == document
+    assert is_current, "run `make docs`"
+
+
+def test_the_page_of_the_dialects_says_what_their_codecs_say() -> None:
+    is_current = dialects.document() == page("docs/dialects.md")
+    assert is_current, "run `make docs`"
 
 
 def test_decisions_are_numbered_without_gaps() -> None:
@@ -82,14 +88,14 @@ def test_every_make_target_is_explained_by_make_help() -> None:
 
 
 def test_a_sentence_ends_at_its_full_stop_and_is_one_line() -> None:
-    assert sentence("Reads 1.5 MB\nof text. Then more.") == "Reads 1.5 MB of text"
-    assert sentence("One: two\n\nThree.") == "One: two"
+    assert tree.sentence("Reads 1.5 MB\nof text. Then more.") == "Reads 1.5 MB of text"
+    assert tree.sentence("One: two\n\nThree.") == "One: two"
 
 
 def test_a_collapsed_folder_stands_for_what_is_in_it() -> None:
     paths = ["a.py", "tests/unit/domain/test_x.py", "src/relay/__init__.py", ".gitignore"]
-    assert shown(paths) == ["a.py", "tests", "tests/unit"]
+    assert tree.shown(paths) == ["a.py", "tests", "tests/unit"]
 
 
 def test_everything_in_the_tree_has_a_description() -> None:
-    assert all(description(path) for path in shown(tracked()))
+    assert all(tree.description(path) for path in tree.shown(tree.tracked()))
