@@ -78,8 +78,8 @@ class ListModels:
     def find(self, name: str, caller: Caller) -> ModelCard:
         """The card of whatever `name` leads to, the same for every spelling of it.
 
-        Also of names that are not listed but served: redirects, bare ids, a provider's unlisted models.
-        Raises `UnknownModel`, also for what the caller's key does not reach.
+        Also of names that are served and not listed: redirects, bare ids, anything of a provider that lists
+        nothing. Raises `UnknownModel`, also for what the caller's key does not reach.
         """
         catalog, listed = self._current()
         entry = listed.get(normalise(name)) or _led_to(name, catalog)
@@ -113,7 +113,15 @@ def _all_listed(catalog: Catalog) -> dict[str, _Listed]:
 def _led_to(name: str, catalog: Catalog) -> _Listed | None:
     _, _, resolution = read_name(name, catalog)
     targets = _targets(resolution, catalog)
+    if isinstance(resolution, Direct) and resolution.resolved_by == "prefix":
+        # The prefix alone leads to anything; a provider that lists its models does not have what it leaves out.
+        targets = tuple(target for target in targets if _is_believable(target, catalog))
     return _listed(normalise(name), targets[0].provider, targets, catalog) if targets else None
+
+
+def _is_believable(target: Target, catalog: Catalog) -> bool:
+    provider = catalog.provider(target.provider)
+    return catalog.model(target) is not None or provider is None or not provider.models
 
 
 def _targets(resolution: Resolution, catalog: Catalog) -> tuple[Target, ...]:

@@ -190,9 +190,19 @@ def test_two_spellings_of_an_unlisted_name_have_one_card() -> None:
 
 def test_an_unknown_name_is_told_with_close_ones() -> None:
     with pytest.raises(UnknownModel) as unknown:
-        find("up/basik", catalog(provider("other", "basic")))
+        find("up/basik", catalog(UP))
     assert unknown.value.name == "up/basik"
-    assert unknown.value.closest == ("other/basic",)
+    assert unknown.value.closest[0] == "up/basic"
+
+
+def test_a_provider_that_lists_nothing_is_believed_to_have_anything() -> None:
+    assert find("silent/any-model", catalog(UP, provider("silent"))).owner == "silent"
+
+
+def test_a_provider_that_lists_its_models_is_believed_in_what_it_leaves_out() -> None:
+    for name in ("up/other", "UP/other:latest"):
+        with pytest.raises(UnknownModel):
+            find(name, catalog(UP))
 
 
 def test_with_a_default_model_set_every_name_is_served() -> None:
