@@ -5,12 +5,15 @@ from functools import cache
 
 from hypothesis import strategies as st
 
+SEPARATORS = ("\u2028", "\u2029", "\x85", "\r", "\n", "\r\n", "\n\n", '"', "\\", "😀")
+"""What readers of lines split on, what JSON escapes, and what does not fit into two bytes."""
+
 AWKWARD = (
-    "\u2028", "\u2029", "\x85", "\r", "\n", "\r\n", "\n\n", "\t", "\x00", "\x7f", "\ufeff", "\ufffd", "\uffff",
-    '"', "\\", "\\u2028", "/", "'", "data: [DONE]\n\n", "[DONE]", "event: error", ": ping", "<think>", "</think>",
-    "👩‍👩‍👧", "🇩🇪", "😀", "é", "e\u0301", "مرحبا", "日本語", "\u202e", "{", "}", "null",
+    "\t", "\x00", "\x7f", "\ufeff", "\ufffd", "\uffff", "\\u2028", "/", "'", "data: [DONE]\n\n", "[DONE]",
+    "event: error", ": ping", "<think>", "</think>", "👩‍👩‍👧", "🇩🇪", "é", "e\u0301", "مرحبا", "日本語", "\u202e",
+    "{", "}", "null",
 )  # fmt: skip
-"""Line separators that readers split on, quotes, framing words, emoji of several code points."""
+"""Framing words, emoji of several code points, combining and right-to-left characters, noncharacters."""
 
 
 @cache
@@ -18,6 +21,7 @@ def texts(*, min_size: int = 0, max_pieces: int = 6) -> st.SearchStrategy[str]:
     """Text without lone surrogates, made of any characters and the awkward ones."""
     piece = st.one_of(
         st.text(st.characters(exclude_categories=["Cs"]), min_size=min_size, max_size=8),
+        st.sampled_from(SEPARATORS),
         st.sampled_from(AWKWARD),
         st.sampled_from(("Hello", " world", "the answer is 42", ".")),
     )
