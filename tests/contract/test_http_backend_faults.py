@@ -105,7 +105,7 @@ HARMLESS = [
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("model", HARMLESS)
 async def test_what_does_no_harm_is_answered_in_full(
-    backend: ChatBackend, way: Way, upstream: ScriptedUpstream, model: str, stream: bool
+    backend: ChatBackend, way: Way, upstream: ScriptedUpstream, *, model: str, stream: bool
 ) -> None:
     await ask(backend, way, model, stream=stream)
     result = await ask(backend, way, model, stream=stream)
@@ -155,6 +155,7 @@ async def test_a_refusal_is_raised_before_any_piece(
     backend: ChatBackend,
     way: Way,
     upstream: ScriptedUpstream,
+    *,
     model: str,
     kind: type[RelayError],
     status: int,
@@ -232,7 +233,7 @@ async def test_what_fails_after_content_delivers_it_first(
     ],
 )
 async def test_a_provider_that_falls_silent_is_given_up(
-    impatient: ChatBackend, way: Way, upstream: ScriptedUpstream, model: str, phase: str, stream: bool
+    impatient: ChatBackend, way: Way, upstream: ScriptedUpstream, *, model: str, phase: str, stream: bool
 ) -> None:
     began = anyio.current_time()
     result = await ask(impatient, way, model, stream=stream)

@@ -172,6 +172,22 @@ async def test_a_half_read_answer_closes_its_connection(http: UpstreamHttp) -> N
     assert left == [True]
 
 
+@pytest.mark.parametrize("behind", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nPOISON"])
+async def test_closing_is_not_undone_by_cancellation(http: UpstreamHttp, behind: bytes) -> None:
+    async def answer(peer: Peer, request: Request, number: int) -> None:
+        await peer.send(OK_HELLO + (behind if number == 1 else b""))
+
+    async with hostile_server(answer) as server:
+        response = await post(http, server.url)
+        assert await read_body(response) == b"hello"
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await response.aclose()
+        assert await get(http, server.url) == (200, b"hello")
+        await http.aclose()
+        await server.until_all_left()
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_an_answer_and_is_not_followed(http: UpstreamHttp, status: int) -> None:
     reply = b"HTTP/1.1 %d Elsewhere\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n" % status

@@ -301,6 +301,12 @@ async def test_a_connection_is_let_go_of_with_the_last_piece() -> None:
     assert http.responses[0].closed == 1
 
 
+async def test_a_refusal_lets_go_of_its_connection() -> None:
+    backend, http = playing("openai", whole({"error": {"message": "no"}}, status=400))
+    await outcome(backend, upstream_call("openai.chat"))
+    assert http.responses[0].closed == 1
+
+
 async def test_every_way_out_gives_the_place_in_the_bulkhead_back() -> None:
     answers: list[Answer] = [
         ScriptedResponse(ANSWER),
