@@ -91,14 +91,21 @@ class Tap:
         return had_usage
 
     def _pass_choices(self, choices: Choices, members: Members) -> None:
-        finishes = any(choice.finish_reason for _, choice in choices)
+        finishes = speaks = has_wrong_role = False
+        for index, choice in choices:
+            finishes = finishes or bool(choice.finish_reason)
+            speaks = speaks or index not in self._opened or _says(choice)
+            has_role = choice.delta is not None and bool(choice.delta.role)
+            has_wrong_role = has_wrong_role or has_role == (index in self._opened)
         if finishes:
             self._hold_finishes(choices, members)
-        if not finishes or any(index not in self._opened or _says(choice) for index, choice in choices):
-            if finishes or any(self._has_wrong_role(index, choice) for index, choice in choices):
-                members["choices"] = self._repaired(choices, members["choices"])
-            self._opened.update(index for index, _ in choices)
-            self._ready.append(_frame(members))
+            if not speaks:
+                return
+        if finishes or has_wrong_role:
+            members["choices"] = self._repaired(choices, members["choices"])
+        for index, _ in choices:
+            self._opened.add(index)
+        self._ready.append(_frame(members))
 
     def _hold_finishes(self, choices: Choices, members: Members) -> None:
         for (index, choice), part in zip(choices, _parts(members["choices"]), strict=True):
@@ -108,9 +115,6 @@ class Tap:
                 if "logprobs" in part:
                     part["logprobs"] = wire.NULL
                 self._finishes.append(_frame({**members, "choices": splice.raw([part])}))
-
-    def _has_wrong_role(self, index: int, choice: wire.Choice) -> bool:
-        return choice.delta is not None and (index in self._opened) == bool(choice.delta.role)
 
     def _repaired(self, choices: Choices, value: msgspec.Raw) -> msgspec.Raw:
         """The choices with the role on the first chunk alone, and without finish words."""
