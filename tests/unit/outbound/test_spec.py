@@ -163,6 +163,22 @@ def test_an_ollama_beside_the_relay_is_found() -> None:
     assert spec.base_url == "http://127.0.0.1:11500"
 
 
+def test_a_configured_ollama_is_moved_by_its_variable_too() -> None:
+    environ = {"OLLAMA_HOST": "box"}
+    assert configured("local", {"kind": "ollama"}, environ).base_url == "http://box:11434"
+    assert configured("ollama", {"base_url": "http://other:1"}, environ).base_url == "http://other:1"
+
+
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [("ollama", {}), ("me", {"kind": "openai-compatible", "base_url": "http://localhost:11434/v1"})],
+)
+def test_a_provider_at_the_relays_own_address_is_refused(name: str, section: dict[str, object]) -> None:
+    with pytest.raises(SpecError, match="own address") as raised:
+        configured(name, section, {"OLLAMA_HOST": "127.0.0.1:11434"}, listening=OWN)
+    assert raised.value.key == "base_url"
+
+
 def test_an_unusable_ollama_host_is_refused() -> None:
     with pytest.raises(SpecError):
         found_in_environment({"OLLAMA_HOST": "http://box:port"})

@@ -103,7 +103,9 @@ def configured(
 ) -> ProviderSpec:
     """The provider that a `[providers.NAME]` section describes. Raises `SpecError`.
 
-    A field the section leaves out is the row's; an address it leaves out may be moved by `<env>_BASE_URL`.
+    A field the section leaves out is the row's; an address it leaves out may be moved by `<env>_BASE_URL`, that
+    of an Ollama by `OLLAMA_HOST`. `listening` are the relay's own addresses: clients are pointed at the relay by
+    the same variables, and a relay must not call itself.
     """
     if _NAME.fullmatch(name) is None:
         raise SpecError("a provider's name is letters, digits, '.', '_' and '-', at most 64 of them")
@@ -113,12 +115,16 @@ def configured(
         raise SpecError(f"unknown kind {kind!r}; known are {', '.join(_rows())}", key="kind")
     if "name" in section:
         raise SpecError("unknown key: the section's own name is the provider's", key="name")
-    fields = {**row, **_moved(row, environ, tuple(listening)), **section, "name": name, "kind": kind}
+    own = tuple(listening)
+    fields = {**row, **_moved(row, environ, own), **section, "name": name, "kind": kind}
     for table in ("quirks", "profiles", "auth"):
         ours, theirs = row.get(table), section.get(table)
         if isinstance(ours, dict) and isinstance(theirs, dict):
             fields[table] = {**ours, **theirs}
-    return _checked(_converted(fields))
+    spec = _checked(_converted(fields))
+    if _is_own(spec.base_url, own):
+        raise SpecError("this is the relay's own address: where does the provider listen?", key="base_url")
+    return spec
 
 
 def found_in_environment(
@@ -126,8 +132,7 @@ def found_in_environment(
 ) -> tuple[ProviderSpec, ...]:
     """The providers whose key is set under its conventional name, and the Ollama that `OLLAMA_HOST` names.
 
-    `listening` are the relay's own addresses: clients are pointed at the relay by the same variables, and a
-    relay must not call itself. Raises `SpecError` when a variable holds no usable address.
+    Raises `SpecError` when a variable holds no usable address.
     """
     own = tuple(listening)
     found = [
@@ -136,8 +141,8 @@ def found_in_environment(
         if (prefix := row.get("env"))
         and any(environ.get(f"{prefix}_{ending}", "").strip() for ending in ("API_KEY", "API_KEY_FILE"))
     ]
-    if (host := environ.get("OLLAMA_HOST", "").strip()) and not _is_own(ollama_url(host), own):
-        found.append(configured("ollama", {"base_url": ollama_url(host)}, environ))
+    if _moved(_rows()["ollama"], environ, own):
+        found.append(configured("ollama", {}, environ, listening=own))
     return tuple(found)
 
 
@@ -169,7 +174,10 @@ def _rows() -> Mapping[str, Mapping[str, object]]:
 def _moved(
     row: Mapping[str, object], environ: Mapping[str, str], own: tuple[Address, ...]
 ) -> dict[str, object]:
+    """The address that the environment gives a kind, if it gives one that is not the relay's own."""
     url = environ.get(f"{row['env']}_BASE_URL", "").strip() if "env" in row else ""
+    if row["discovery"] == "ollama.tags" and (host := environ.get("OLLAMA_HOST", "").strip()):
+        url = ollama_url(host)
     return {"base_url": url} if url and not _is_own(url, own) else {}
 
 
