@@ -1,3 +1,5 @@
+"""What a provider's stream is read as."""
+
 import re
 from collections.abc import Sequence
 

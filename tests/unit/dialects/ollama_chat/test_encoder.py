@@ -1,3 +1,5 @@
+"""What a client's stream looks like, byte for byte where clients care."""
+
 import json
 from typing import Any
 
@@ -164,8 +166,9 @@ def test_nothing_is_sent_for_nothing(scene: Scene) -> None:
     assert b"".join(map(encoder.send, quiet)) == b""
 
 
-def test_a_refusal_is_text(scene: Scene) -> None:
-    assert messages(written(scene, *part("refusal", "No.")))[0]["content"] == "No."
+def test_a_refusal_is_the_end_of_the_content(scene: Scene) -> None:
+    stream = written(scene, *part("refusal", "N", "o."), *part("text", "Sorry. ", index=1))
+    assert [message["content"] for message in messages(stream)] == ["Sorry. ", "No.", ""]
 
 
 def test_other_choices_than_the_first_are_left_out(scene: Scene) -> None:

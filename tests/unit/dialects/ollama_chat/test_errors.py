@@ -1,3 +1,5 @@
+"""Errors before an answer, both ways."""
+
 import json
 
 import pytest

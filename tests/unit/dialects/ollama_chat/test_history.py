@@ -1,3 +1,5 @@
+"""How tool results find their calls."""
+
 import json
 import re
 from collections.abc import Mapping

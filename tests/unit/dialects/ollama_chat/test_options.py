@@ -1,3 +1,5 @@
+"""`options` and `keep_alive`, as forgiving and as strict as the real server."""
+
 import json
 
 import pytest

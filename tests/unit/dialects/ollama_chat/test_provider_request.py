@@ -1,3 +1,5 @@
+"""What a real Ollama is sent, and what is told to be lost."""
+
 import json
 from typing import Any
 
@@ -197,7 +199,7 @@ def test_whatever_has_no_place_is_told() -> None:
         parallel_tool_calls=False,
         output=JsonSchema(schema="{}", description="d"),
         user="u",
-        extras={"openai.chat": {"logit_bias": "{}"}},
+        extras={"openai.chat": {"logit_bias": "{}", "metadata": "null"}},
     )
     assert set(request.losses) == {
         "messages.name",
@@ -212,7 +214,7 @@ def test_whatever_has_no_place_is_told() -> None:
         "parallel_tool_calls",
         "output.description",
         "user",
-        "openai.chat.logit_bias",
+        "openai.chat:logit_bias",
     }
     assert json.loads(request.body)["messages"][2] == {"role": "assistant", "content": "no", "thinking": "Hm"}
 

@@ -1,3 +1,5 @@
+"""What a caller's request is understood as."""
+
 import base64
 import json
 from collections.abc import Mapping
@@ -321,3 +323,42 @@ def test_retargeting_puts_irregular_bytes_right() -> None:
     assert retargeted == '{"model":"b","messages":[{"content":"\ufffd\\u2028"}]}'.encode()
     with pytest.raises(InvalidRequest):
         DIALECT.retarget(b"[]", "b", count_usage=False)
+
+
+def test_retargeting_writes_anew_what_the_relay_reads_and_real_ollama_refuses() -> None:
+    body = json.dumps(
+        {
+            "stream": False,
+            "Messages": [
+                {
+                    "role": "user",
+                    "content": [{"type": "text", "text": "hi"}],
+                    "images": [f"data:image/png;base64,{PNG}"],
+                },
+                {
+                    "role": "assistant",
+                    "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}],
+                },
+            ],
+            "model": "a",
+        }
+    ).encode()
+    retargeted = json.loads(DIALECT.retarget(body, "b", count_usage=False).body)
+    assert retargeted == {
+        "stream": False,
+        "Messages": [
+            {"role": "user", "content": "hi", "images": [PNG]},
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [{"id": "c", "function": {"index": 0, "name": "f", "arguments": {}}}],
+            },
+        ],
+        "model": "b",
+    }
+
+
+def test_retargeting_keeps_text_that_only_looks_like_an_image() -> None:
+    text = f"data:image/png;base64,{PNG}"
+    body = json.dumps({"model": "a", "messages": [{"role": "user", "content": text}]}).encode()
+    assert json.loads(DIALECT.retarget(body, "b", count_usage=False).body)["messages"][0]["content"] == text

@@ -1,3 +1,5 @@
+"""Whole answers, read, written and renamed."""
+
 import json
 
 import pytest
@@ -53,10 +55,10 @@ def test_a_whole_answer_is_written_as_one_object(scene: Scene, clock: HandClock)
         choices=(
             Choice(
                 parts=(
+                    Refusal(text="b"),
                     Text(text="a"),
                     Thinking(text="Hm", signature="sealed"),
                     ToolCall(id="call_1", name="f", arguments=""),
-                    Refusal(text="b"),
                 ),
                 finish="tool_calls",
                 logprobs=(TokenLogprob(token="a", logprob=-1.0),),
@@ -86,7 +88,7 @@ def test_renaming_touches_nothing_but_the_model() -> None:
     assert renamed == WHOLE.replace(b'"model":"qwen3:8b"', b'"model":"basic"')
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff"])
-def test_what_is_no_object_cannot_be_renamed(body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b'{"x":"\xff"}'])
+def test_what_is_no_answer_cannot_be_renamed(body: bytes) -> None:
     with pytest.raises(Malformed):
         DIALECT.rename_response(body, "basic")

@@ -1,3 +1,5 @@
+"""What passes through between a client and a provider that both speak Ollama."""
+
 import pytest
 
 from relay.adapters.dialects.base import Scene

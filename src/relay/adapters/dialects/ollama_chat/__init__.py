@@ -41,7 +41,7 @@ class OllamaChat:
 
     def retarget(self, body: bytes, model: str, *, count_usage: bool) -> WireRequest:
         """`count_usage` changes nothing: the last line of a stream always has the counts."""
-        return request.retarget(body, model)
+        return provider_request.retarget(body, model)
 
     def decode_response(self, body: bytes) -> ChatResponse:
         return response.decode_response(body)

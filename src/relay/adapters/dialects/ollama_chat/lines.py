@@ -36,23 +36,24 @@ _SLOTS: dict[PartKind, int] = {"thinking": 0, "text": 1}
 
 
 def read_line(data: bytes) -> tuple[bytes, wire.Line]:
-    """A line, and its bytes, put right if they were irregular.
-
-    Raises `Malformed`, or the failure the line tells of.
-    """
-    try:
-        line = _line.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        data, line = _read_irregular(data)
+    """A line with its bytes. Raises `Malformed`, or the failure that the line tells of."""
+    data, line = parsed_line(data)
     if given(line.error):
         raise line_failure(line.error)
     return data, line
 
 
-def _read_irregular(data: bytes) -> tuple[bytes, wire.Line]:
+def parsed_line(data: bytes) -> tuple[bytes, wire.Line]:
+    """A line, and its bytes, put right if they were irregular. Raises `Malformed`."""
     try:
-        regular = regular_json(data)
-        return regular, _line.decode(regular)
+        if not data.isascii():
+            data.decode()  # the decoder passes over what it does not read
+        return data, _line.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        data = regular_json(data)
+        return data, _line.decode(data)
     except (lenient.Undecodable, msgspec.MsgspecError, RecursionError) as error:
         raise Malformed(f"the provider's answer cannot be read: {error}") from None
 
@@ -162,7 +163,7 @@ class LineReader:
 def _read_call(call: wire.AnsweredCall, created: bytes, index: int) -> ToolCall:
     """A call; servers before 0.12.10 give no id, so one is made that no other answer is likely to have."""
     function = call.function or wire.AnsweredFunction()
-    arguments = given(function.arguments).decode(errors="replace") or "{}"
+    arguments = given(function.arguments).decode() or "{}"
     if arguments.startswith('"'):  # some servers that imitate Ollama send OpenAI's string
         arguments = _string.decode(arguments.encode())
     name = function.name or ""

@@ -24,6 +24,7 @@ from relay.domain.chat import (
     Sampling,
     Text,
     Thinking,
+    ToolCall,
     ToolSpec,
 )
 from relay.domain.events import AnswerPart, ChatResponse, Choice, FinishReason, TokenLogprob
@@ -33,7 +34,7 @@ POVERTY: tuple[str, ...] = (
     "Only the first choice is carried.",
     "The answer has no id, and its creation time is that of each line.",
     "Thinking, text and tool calls stand in this order, all thinking and all text in one part each.",
-    "A refusal becomes text.",
+    "A refusal becomes text, behind the other text.",
     "Signatures of thinking are left out.",
     "Tool-call arguments are written as one line of JSON, and put into an object when they are none.",
     "A tool call without an id is given one.",
@@ -74,7 +75,7 @@ def norm(response: ChatResponse) -> ChatResponse:
     first = next((choice for choice in response.choices if choice.index == 0), None)
     choice = first or Choice(parts=(), finish="stop")
     parts = _parts(choice)
-    has_calls = len(parts) > sum(isinstance(part, Text | Thinking) for part in parts)
+    has_calls = any(isinstance(part, ToolCall) for part in parts)
     word = "length" if choice.finish == "length" else "stop"
     finish: FinishReason = "length" if word == "length" else "tool_calls" if has_calls else "stop"
     logprobs = tuple(_logprob(token) for token in choice.logprobs)

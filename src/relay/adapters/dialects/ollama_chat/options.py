@@ -229,7 +229,7 @@ def _value(text: bytes) -> object:
     try:
         return _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest(f"{error} in {_shown(text)}") from None
+        raise InvalidRequest(str(error)) from None
 
 
 def _shown(text: bytes) -> str:

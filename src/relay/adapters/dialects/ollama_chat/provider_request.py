@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
-from relay.adapters.dialects import lenient
+from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.base import WireRequest
 from relay.adapters.dialects.ollama_chat import options, wire
 from relay.adapters.dialects.ollama_chat.calls import parsed_object
 from relay.adapters.dialects.ollama_chat.history import joined_text, settled
-from relay.adapters.dialects.ollama_chat.request import NAME, PATH
+from relay.adapters.dialects.ollama_chat.reading import top_level
+from relay.adapters.dialects.ollama_chat.request import NAME, decode_request
 from relay.domain.chat import (
     Audio,
     ChatRequest,
@@ -29,6 +30,11 @@ from relay.domain.chat import (
     ToolSpec,
 )
 from relay.domain.errors import Unsupported
+
+PATH = "/api/chat"
+
+_BEYOND_OLLAMA = (b";base64,", b'"content":[', b'"content": [', b'"arguments":"', b'"arguments": "')
+"""How what the relay reads and real Ollama refuses looks: data URIs, content parts, OpenAI's arguments."""
 
 _members = msgspec.json.Decoder(dict[str, Raw])
 
@@ -58,6 +64,22 @@ def encode_request(request: ChatRequest) -> WireRequest:
     for name, text in extras.items():
         body.setdefault(name, Raw(text.encode()))
     return WireRequest(path=PATH, body=lenient.encode(body), losses=tuple(dict.fromkeys(_losses(request))))
+
+
+def retarget(body: bytes, model: str) -> WireRequest:
+    """The caller's body with every spelling of `model` set to the provider's; Ollama takes the last one.
+
+    Messages that real Ollama would refuse, and the relay does not, are written anew. Raises `InvalidRequest`, and
+    then `Unsupported` for an image that is not inline.
+    """
+    members = top_level(body)
+    wanted = splice.raw(model)
+    for key in [key for key in members if key.lower() == "model"] or ["model"]:
+        members[key] = wanted
+    if any(mark in body for mark in _BEYOND_OLLAMA):
+        messages = splice.raw([_message(message) for message in decode_request(body).messages])
+        members |= {key: messages for key in members if key.lower() == "messages"}
+    return WireRequest(path=PATH, body=splice.assemble(members))
 
 
 def _options(request: ChatRequest, own: JsonText) -> dict[str, Raw]:
@@ -107,7 +129,7 @@ def _losses(request: ChatRequest) -> Iterator[str]:
             yield from _part_losses(part)
     for dialect, fields in request.extras.items():
         if dialect != NAME:
-            yield from (f"{dialect}.{field}" for field in fields)
+            yield from (f"{dialect}:{field}" for field, text in fields.items() if text.strip() != "null")
 
 
 def _setting_losses(request: ChatRequest) -> Iterator[str]:

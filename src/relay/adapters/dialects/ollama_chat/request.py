@@ -7,11 +7,10 @@ from typing import Literal
 import msgspec
 from msgspec import Raw
 
-from relay.adapters.dialects import splice
-from relay.adapters.dialects.base import Envelope, WireRequest
+from relay.adapters.dialects.base import Envelope
 from relay.adapters.dialects.ollama_chat import options, wire
 from relay.adapters.dialects.ollama_chat.history import settled, sniffed_media_type
-from relay.adapters.dialects.ollama_chat.reading import Members, chat_request, given, outline, top_level
+from relay.adapters.dialects.ollama_chat.reading import Members, chat_request, given, outline
 from relay.domain.chat import (
     ChatRequest,
     DialectName,
@@ -28,7 +27,6 @@ from relay.domain.chat import (
 from relay.domain.errors import InvalidRequest
 
 NAME: DialectName = "ollama.chat"
-PATH = "/api/chat"
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -69,16 +67,6 @@ def load_or_unload(body: bytes) -> Literal["load", "unload"] | None:
     if _spoken_bytes(given(read.messages)):
         return None
     return "unload" if options.keep_alive_s(read.keep_alive) == 0 else "load"
-
-
-def retarget(body: bytes, model: str) -> WireRequest:
-    """The caller's body with every spelling of `model` set to the provider's; Ollama takes the last one."""
-    members = top_level(body)
-    wanted = splice.raw(model)
-    spellings = [key for key in members if key.lower() == "model"] or ["model"]
-    for key in spellings:
-        members[key] = wanted
-    return WireRequest(path=PATH, body=splice.assemble(members))
 
 
 def decode_request(body: bytes) -> ChatRequest:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from relay.adapters.dialects import lenient, splice
+from relay.adapters.dialects import splice
 from relay.adapters.dialects.base import Scene
 from relay.adapters.dialects.ollama_chat import wire
-from relay.adapters.dialects.ollama_chat.lines import LineReader, read_line
+from relay.adapters.dialects.ollama_chat.lines import LineReader, parsed_line, read_line
 from relay.adapters.dialects.ollama_chat.writing import ROLE, last_line, wire_call
 from relay.domain.chat import Refusal, Text, Thinking, ToolCall
 from relay.domain.errors import Malformed
@@ -42,16 +42,14 @@ def encode_response(response: ChatResponse, scene: Scene) -> bytes:
 
 def rename_response(body: bytes, model: str) -> bytes:
     """A whole answer with the model's name replaced. Raises `Malformed`."""
-    try:
-        members = splice.top_level(body)
-    except lenient.Undecodable as error:
-        raise Malformed(f"the provider's answer cannot be read: {error}") from None
+    members = splice.top_level(parsed_line(body)[0])
     members["model"] = splice.raw(model)
     return splice.assemble(members)
 
 
 def visible(parts: Sequence[AnswerPart]) -> tuple[str, str, list[ToolCall]]:
-    """Thinking, content and calls: a message has one of each kind, whatever the order they came in."""
+    """Thinking, content and calls, whatever the order they came in; a refusal is the end of the content."""
     thinking = "".join(part.text for part in parts if isinstance(part, Thinking))
-    content = "".join(part.text for part in parts if isinstance(part, Text | Refusal))
-    return thinking, content, [part for part in parts if isinstance(part, ToolCall)]
+    text = "".join(part.text for part in parts if isinstance(part, Text))
+    refusal = "".join(part.text for part in parts if isinstance(part, Refusal))
+    return thinking, text + refusal, [part for part in parts if isinstance(part, ToolCall)]

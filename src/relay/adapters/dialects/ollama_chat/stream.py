@@ -70,13 +70,18 @@ class _OpenCall:
 
 
 class Encoder:
-    """An answer on its way to a client: thinking and content as they come, each call whole on a line of its own."""
+    """An answer on its way to a client.
+
+    Thinking and text leave as they come, each call whole on a line of its own, and a refusal at the end: it is
+    the end of the content, even of a provider that begins with it.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._kinds: dict[int, PartKind] = {}
         self._calls: dict[int, _OpenCall] = {}
         self._sent_calls = 0
+        self._refusal: list[str] = []
         self._first_ns: int | None = None
         self._usage: Usage | None = None
         self._finish: FinishReason | None = None
@@ -96,8 +101,7 @@ class Encoder:
             case UsageReported(usage=usage):
                 self._usage = usage if self._usage is None else self._usage.merged(usage)
             case Finished():
-                if event.choice == 0:
-                    self._finish = event.reason
+                return self._end_answer(event.reason) if event.choice == 0 else b""
             case Failed(error=error):
                 self._failed = True
                 return encoded({"error": error_text(error)}) + b"\n"
@@ -131,6 +135,9 @@ class Encoder:
         if kind == "tool_call":
             self._calls[event.index].arguments.append(event.text)
             return b""
+        if kind == "refusal":
+            self._refusal.append(event.text)
+            return b""
         if not event.text:
             return b""
         if kind == "thinking":
@@ -149,6 +156,11 @@ class Encoder:
             lines += self._line("", call=wire_call(self._sent_calls, call))
             self._sent_calls += 1
         return lines
+
+    def _end_answer(self, reason: FinishReason) -> bytes:
+        self._finish = reason
+        refusal = "".join(self._refusal)
+        return self._line(refusal) if refusal else b""
 
     def _line(
         self,

@@ -15,7 +15,10 @@ _encoder = msgspec.json.Encoder()
 
 
 class Tap:
-    """One stream. A line is cut open only when the model's name is not where Ollama's servers put it: first."""
+    """One stream; its events are the decoder's.
+
+    A line is taken apart only when the model's name is not where Ollama's servers put it, at the start.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self._lines = LineFeed()
