@@ -54,9 +54,6 @@ class Key:
     advice: str = ""
 
 
-NO_KEY = Key()
-
-
 def find_key(reference: Secret | None, names: Sequence[str], environ: Mapping[str, str]) -> Key:
     """The key that `reference` points to: `env:NAME`, `file:/path`, or the key itself. Never raises.
 
