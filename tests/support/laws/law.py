@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 _PATIENCE = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
@@ -20,10 +20,14 @@ class Law[Subject, Example]:
     def __str__(self) -> str:
         return self.statement.replace(" ", "_")
 
-    def verify(self, subject: Subject) -> None:
-        """Put it to the subject with as many examples as the profile says. Raises what `check` raises."""
+    def verify(self, subject: Subject, *, shrink: bool = True) -> None:
+        """Put it to the subject with as many examples as the profile says. Raises what `check` raises.
 
-        @settings(suppress_health_check=_PATIENCE)
+        Without `shrink` the first example that breaks it is good enough.
+        """
+        phases = [phase for phase in settings().phases if shrink or phase is Phase.generate]
+
+        @settings(suppress_health_check=_PATIENCE, phases=phases, report_multiple_bugs=shrink)
         @given(self.examples(subject))
         def holds(example: Example) -> None:
             self.check(subject, example)

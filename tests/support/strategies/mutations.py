@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from typing import cast
 
 from hypothesis import strategies as st
@@ -37,7 +38,7 @@ def miswritten(draw: st.DrawFn, valid: st.SearchStrategy[bytes]) -> bytes:
     value = cast("Json", json.loads(draw(valid)))  # JSON is what these strategies give
     for _ in range(draw(st.integers(1, 2))):
         if places := _places(value):
-            places[draw(st.integers(0, len(places) - 1))](draw(st.sampled_from(WRONG)))
+            places[draw(st.integers(0, len(places) - 1))](deepcopy(draw(st.sampled_from(WRONG))))
     return json.dumps(value, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass")
 
 
