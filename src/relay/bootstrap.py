@@ -52,7 +52,7 @@ from relay.application.refresh_catalog import ListedProvider, RefreshCatalog
 from relay.application.relay_chat import RelayChat
 from relay.application.settle_usage import SettleUsage
 from relay.application.supervision import Supervisor
-from relay.domain.catalog import Catalog
+from relay.domain.catalog import Catalog, ProviderEntry
 from relay.settings import Settings
 
 CATCH_UP_S = 5.0
@@ -134,10 +134,14 @@ async def listed_catalog(settings: Settings, environment: Environment) -> Catalo
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(refresh.run)
             with anyio.move_on_after(LISTING_S):
-                while any(not (entry.models or entry.problem) for entry in refresh.current().providers):  # noqa: ASYNC110 - polled for some seconds, by a command
+                while any(_is_awaited(entry) for entry in refresh.current().providers):  # noqa: ASYNC110 - polled for some seconds, by a command
                     await anyio.sleep(0.02)
             tasks.cancel_scope.cancel()
         return refresh.current()
+
+
+def _is_awaited(entry: ProviderEntry) -> bool:
+    return not (entry.models or entry.problem or entry.discovered_at)
 
 
 def _listening_socket(settings: Settings) -> socket.socket:

@@ -1,16 +1,19 @@
 """The command line against the real thing: exit codes, texts, and what may listen where."""
 
+import http.client
 import json
 import signal
 import socket
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import relay_settings
 from tests.support.process import ServerProcess, free_port, run_cli, running_server
-from tests.support.relay_toml import write_relay_toml
+from tests.support.relay_toml import Toml, write_relay_toml
 from tests.support.upstream import ScriptedUpstream
 
 pytestmark = pytest.mark.e2e
@@ -20,12 +23,9 @@ def test_the_version_is_told_without_loading_the_server(tmp_path: Path) -> None:
     done = run_cli("--version", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.startswith("relay 0.")
-    import subprocess
-
     probe = (
-        "import sys; from relay.bootstrap import main\n"
-        "try: main(['--version'])\n"
-        "except SystemExit: pass\n"
+        "import sys; from relay.__main__ import main\n"
+        "main(['--version'])\n"
         "bad = {'litestar', 'sqlalchemy', 'httpx2', 'httpx', 'uvicorn'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {bad}' if bad else 0)"
     )
@@ -49,10 +49,10 @@ def test_the_models_and_the_explanation_come_from_the_running_server(
     listed = json.loads(run_cli("models", "--json", cwd=relay.folder).stdout)["items"]
     names = [item["name"] for item in listed]
     assert "up/basic" in names
-    assert "oll/think" in names
+    assert "oll/think:latest" in names
     explained = run_cli("explain", "oll/think", cwd=relay.folder)
     assert explained.returncode == 0
-    assert "oll/think is served by oll/think" in explained.stdout
+    assert "oll/think is served by oll/think:latest" in explained.stdout
     assert "resolved by prefix" in explained.stdout
     typo = run_cli("explain", "oll-thinkk", cwd=relay.folder)
     assert typo.returncode == 3
@@ -114,15 +114,13 @@ def test_a_provider_that_hangs_delays_neither_the_start_nor_the_listing(tmp_path
         hole.bind(("127.0.0.1", 0))
         hole.listen()
         address = f"http://127.0.0.1:{hole.getsockname()[1]}"
-        providers = {
+        providers: Mapping[str, Toml] = {
             "hole": {"kind": "ollama", "base_url": address},
             "gone": {"kind": "openai-compatible", "base_url": "http://127.0.0.1:9/v1"},
             "fixed": {"kind": "openai-compatible", "base_url": f"{address}/v1", "models": ["static-model"]},
         }
         write_relay_toml(tmp_path, {"providers": providers})
         with running_server(tmp_path, start_deadline_s=10) as server:
-            import http.client
-
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=1.0)
             connection.request("GET", "/api/tags")
             names = [model["name"] for model in json.loads(connection.getresponse().read())["models"]]

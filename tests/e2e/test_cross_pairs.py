@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ollama
 import openai
 import pytest
 
 from tests.support.books import Row, row_of
+from tests.support.official_clients import ollama_client, openai_client
 from tests.support.process import ServerProcess
 from tests.support.upstream import ScriptedUpstream
 
@@ -76,12 +76,11 @@ def ask_ollama(
     think: bool | None = None,
 ) -> Answer:
     ids: list[str] = []
-    client = ollama.Client(relay.url)
-    client._client.event_hooks["response"] = [lambda response: ids.append(response.headers["x-request-id"])]
     message = {"role": "user", "content": "What is it?", "images": list(images) or None}
-    options: dict[str, Any] = {"tools": tools or None, "format": schema, "think": think}
-    answer = client.chat(model, messages=[message], stream=stream, **options)
-    parts = list(answer) if stream else [answer]
+    options: dict[str, Any] = {"tools": tools or None, "format": schema, "think": think, "stream": stream}
+    with ollama_client(relay.url, ids) as client:
+        answer: Any = client.chat(model, messages=[message], **options)
+        parts = list(answer) if stream else [answer]
     calls = [call.function for part in parts for call in part.message.tool_calls or ()]
     last = parts[-1]
     assert all(part.model == model for part in parts)
@@ -106,7 +105,6 @@ def ask_openai(
     schema: dict[str, Any] | None = None,
     think: bool | None = None,
 ) -> Answer:
-    client = openai.OpenAI(base_url=f"{relay.url}/v1", api_key="none", max_retries=0)
     url = [f"data:image/png;base64,{base64.b64encode(image).decode()}" for image in images]
     content: Any = [
         {"type": "text", "text": "What is it?"},
@@ -119,16 +117,23 @@ def ask_openai(
         options["response_format"] = {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}
     if think is not None:
         options["reasoning_effort"] = "medium" if think else "none"
-    if not stream:
-        raw = client.chat.completions.with_raw_response.create(**options)
-        return _answered(raw.parse(), raw.headers["x-request-id"], model)
     ids: list[str] = []
-    client._client.event_hooks["response"] = [lambda response: ids.append(response.headers["x-request-id"])]
-    with client.chat.completions.stream(**options, stream_options={"include_usage": True}) as events:
-        return _answered(events.get_final_completion(), "", model, ids)
+    with openai_client(relay.url, ids) as client:
+        if not stream:
+            return _answered(client.chat.completions.create(**options), model, ids)
+        with client.chat.completions.stream(**options, stream_options={"include_usage": True}) as events:
+            return _answered(_final(events), model, ids)
 
 
-def _answered(completion: Any, request_id: str, model: str, ids: Sequence[str] = ()) -> Answer:
+def _final(events: Any) -> Any:
+    """The helper's completion; it raises for one that was cut, with the completion inside."""
+    try:
+        return events.get_final_completion()
+    except openai.LengthFinishReasonError as error:
+        return error.completion
+
+
+def _answered(completion: Any, model: str, ids: Sequence[str]) -> Answer:
     choice = completion.choices[0]
     assert completion.model == model
     return Answer(
@@ -140,7 +145,7 @@ def _answered(completion: Any, request_id: str, model: str, ids: Sequence[str] =
         ),
         finish=choice.finish_reason,
         tokens=(completion.usage.prompt_tokens, completion.usage.completion_tokens),
-        request_id=request_id or ids[0],
+        request_id=ids[0],
     )
 
 
@@ -257,16 +262,16 @@ def test_text_that_breaks_line_readers_survives(
 def test_a_tool_loop_of_an_ollama_client_binds_results_without_ids(
     relay: ServerProcess, upstream: ScriptedUpstream, provider: str
 ) -> None:
-    client = ollama.Client(relay.url)
     model = f"{provider}/tools?calls=2"
     messages: list[Any] = [{"role": "user", "content": "Weather and time?"}]
-    first = client.chat(model, messages=messages, tools=[WEATHER, CLOCK])
-    messages.append(first.message)
-    messages += [
-        {"role": "tool", "content": "sunny", "tool_name": "weather"},
-        {"role": "tool", "content": "noon", "tool_name": "clock"},
-    ]
-    second = client.chat(model, messages=messages, tools=[WEATHER, CLOCK])
+    with ollama_client(relay.url) as client:
+        first = client.chat(model, messages=messages, tools=[WEATHER, CLOCK])
+        messages.append(first.message)
+        messages += [
+            {"role": "tool", "content": "sunny", "tool_name": "weather"},
+            {"role": "tool", "content": "noon", "tool_name": "clock"},
+        ]
+        second = client.chat(model, messages=messages, tools=[WEATHER, CLOCK])
     assert second.message.content == "000 001 002 003 "
     sent = upstream.ledger.chats[-1].body["messages"]
     results = [message for message in sent if message["role"] == "tool"]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.books import row_of, settled_rows
 from tests.support.process import ServerProcess
-from tests.support.upstream import ScriptedUpstream
+from tests.support.upstream import Call, ScriptedUpstream
 
 pytestmark = pytest.mark.e2e
 
@@ -40,6 +40,16 @@ def leave_after(relay: ServerProcess, path: str, model: str, lines: int) -> str:
     return request_id
 
 
+def ended_call(upstream: ScriptedUpstream, request_id: str) -> Call:
+    """The provider's side of a request, once it is over."""
+
+    def mine(calls: list[Call]) -> list[Call]:
+        return [call for call in calls if call.request_id == request_id and call.ended_at is not None]
+
+    (call,) = mine(upstream.ledger.wait(lambda calls: bool(mine(calls))))
+    return call
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("path", list(ROUTES))
 def test_a_client_that_leaves_stops_the_provider_within_a_second_and_is_booked(
@@ -47,17 +57,11 @@ def test_a_client_that_leaves_stops_the_provider_within_a_second_and_is_booked(
 ) -> None:
     dice = random.Random(7)
     slowest_s = 0.0
-    for round_number in range(ROUNDS):
-        chunks = CHUNKS + round_number  # a name of its own finds the call in the upstream's ledger
-        model = f"basic?chunks={chunks}&delay_ms={DELAY_MS}"
+    for _ in range(ROUNDS):
+        model = f"basic?chunks={CHUNKS}&delay_ms={DELAY_MS}"
         request_id = leave_after(relay, path, f"{ROUTES[path]}/{model}", dice.randint(1, 40))
         left_at = time.monotonic()
-        calls = upstream.ledger.wait(
-            lambda calls, model=model: any(  # type: ignore[misc]
-                call.model.removesuffix(":latest") == model and call.ended_at is not None for call in calls
-            )
-        )
-        (call,) = (one for one in calls if one.model.removesuffix(":latest") == model)
+        call = ended_call(upstream, request_id)
         assert call.peer_closed_at is not None
         assert not call.completed
         slowest_s = max(slowest_s, call.peer_closed_at - left_at)

@@ -1,4 +1,4 @@
-"""`kill -9` at random moments under load: no answer missing from the books, none doubled, no start without a row."""
+"""`kill -9` at random moments under load: no answer lost from the books, none doubled, no start without a row."""
 
 import collections
 import http.client

@@ -1,32 +1,35 @@
-"""The relay's ledger as its users read it: through the command line."""
+"""The relay's ledger, read as `relay usage requests --json` prints it, without starting a process each time."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.process import run_cli
+import msgspec
+
+from relay.application.report_usage import MAX_LIMIT, RequestsQuery
+from relay.programs import DEMO_DATABASE, CommandPrograms
+from relay.settings import Database, Settings
 
 SETTLE_S = 5.0
 
 type Row = Mapping[str, Any]
 
 
-def ledger_rows(folder: Path, limit: int = 500) -> list[Row]:
+def ledger_rows(folder: Path) -> list[Row]:
     """Every row, newest first, of the relay that runs, or ran, in this folder."""
+    path = folder / "relay.db"
+    if not path.exists():
+        path = folder / DEMO_DATABASE.path
+    settings = Settings(database=Database(url=f"sqlite:///{path}"))
+    programs = CommandPrograms({})
     items: list[Row] = []
-    cursor: str | None = None
-    while True:
-        page = ("--before", cursor) if cursor else ()
-        done = run_cli("usage", "requests", "--json", "--limit", str(limit), *page, cwd=folder)
-        if done.returncode != 0:
-            raise AssertionError(done.stderr)
-        document = json.loads(done.stdout)
-        items += document["items"]
-        cursor = document["next"]
-        if cursor is None:
-            return items
+    cursor: str | None = ""
+    while cursor is not None:
+        page = programs.requests(settings, RequestsQuery(limit=MAX_LIMIT, before=cursor))
+        items += msgspec.to_builtins(page.items)
+        cursor = page.next
+    return items
 
 
 def settled_rows(folder: Path, fits: Callable[[list[Row]], bool]) -> list[Row]:

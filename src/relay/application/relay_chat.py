@@ -1,6 +1,6 @@
 """The main use case: one chat call, from its name to its books."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from relay.application.attempts import Attempt, AttemptLimits
 from relay.application.calls import ChatCall
@@ -51,7 +51,8 @@ class RelayChat:
         deadline = self.clock.monotonic() + self.limits.total_s
         failure: UpstreamError | None = None
         for number, (target, backend) in enumerate(live[: self.limits.attempts], start=1):
-            attempt = self._attempt(call, plan, target, backend, number, deadline)
+            started = self._started(call, plan, target, number)
+            attempt = self._attempt(call, started, backend, deadline)
             failure = await attempt.run(reply, hangup)
             if failure is None:
                 return
@@ -61,14 +62,13 @@ class RelayChat:
             raise failure
 
     def _attempt(
-        self, call: ChatCall, plan: Plan, target: Target, backend: ChatBackend, number: int, deadline: float
+        self, call: ChatCall, started: AttemptStarted, backend: ChatBackend, deadline: float
     ) -> Attempt:
-        started = self._started(call, plan, target)
         return Attempt(
-            started=replace(started, attempt=number),
+            started=started,
             call=UpstreamCall(
                 original=call.original,
-                model=target.model,
+                model=started.model,
                 echo=call.name,
                 stream=call.stream,
                 include_usage=call.include_usage,
@@ -81,12 +81,12 @@ class RelayChat:
             deadline=deadline,
         )
 
-    def _started(self, call: ChatCall, plan: Plan, target: Target) -> AttemptStarted:
+    def _started(self, call: ChatCall, plan: Plan, target: Target, attempt: int) -> AttemptStarted:
         key = call.caller.key
         return AttemptStarted(
             id=self.ids.new(),
             request_id=call.request_id,
-            attempt=1,
+            attempt=attempt,
             at_ms=self.clock.unix_ms(),
             provider=target.provider,
             model=target.model,

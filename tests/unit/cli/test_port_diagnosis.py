@@ -47,7 +47,7 @@ def test_a_version_that_is_garbage_is_not_shown() -> None:
 
 
 def test_another_relay_is_known_by_its_headers() -> None:
-    with serving({"/": b"Ollama is running"}, {"x-request-id": "1"}) as port:
+    with serving({"/": b"Ollama is running"}, {"x-relay-version": "1"}) as port:
         assert "another LLM Relay" in explain_busy_port("127.0.0.1", port)
 
 

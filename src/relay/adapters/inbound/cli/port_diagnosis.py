@@ -23,7 +23,7 @@ def explain_busy_port(host: str, port: int) -> str:
     root = _get(host, port, "/")
     if root is None:
         return f"{opening}\n  It is another program.\n  {other}"
-    if any(name.startswith("x-relay-") or name == "x-request-id" for name in root.headers):
+    if any(name.startswith("x-relay-") for name in root.headers):
         return f"{opening}\n  It is another LLM Relay.\n  {other}, or stop that one first."
     if b"Ollama is running" in root.body:
         return (

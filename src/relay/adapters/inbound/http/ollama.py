@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import RawBody, SkipValidation
 
+from relay import __version__
 from relay.adapters.dialects import lenient
 from relay.adapters.dialects.ollama_chat import load_or_unload
 from relay.adapters.inbound.http.cards import rfc3339, show_page, tagged, tags_entry
@@ -30,8 +31,8 @@ _anything = msgspec.json.Decoder()
 
 @route("/", http_method=["GET", "HEAD"])
 async def root() -> Response[Any]:
-    """What clients look for to know that an Ollama is there."""
-    return Response(b"Ollama is running", media_type="text/plain")
+    """What clients look for to know that an Ollama is there; the header tells a second relay what it met."""
+    return Response(b"Ollama is running", media_type="text/plain", headers={"x-relay-version": __version__})
 
 
 @route("/api/version", http_method=["GET", "HEAD"])
