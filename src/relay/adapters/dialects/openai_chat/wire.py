@@ -145,7 +145,7 @@ class ThinkingOptions(Struct):
 class ChatBody(Struct, omit_defaults=True):
     """A request's known fields. Both names of a field that has two are read, the last one named is written."""
 
-    model: str = ""
+    model: str | None = None
     messages: list[Message] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
