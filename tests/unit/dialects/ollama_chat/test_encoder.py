@@ -166,8 +166,13 @@ def test_nothing_is_sent_for_nothing(scene: Scene) -> None:
     assert b"".join(map(encoder.send, quiet)) == b""
 
 
-def test_a_refusal_is_the_end_of_the_content(scene: Scene) -> None:
-    stream = written(scene, *part("refusal", "N", "o."), *part("text", "Sorry. ", index=1))
+def test_a_refusal_is_text(scene: Scene) -> None:
+    stream = written(scene, *part("refusal", "N", "o."), *part("text", " Sorry.", index=1))
+    assert [message["content"] for message in messages(stream)] == ["N", "o.", " Sorry.", ""]
+
+
+def test_a_refusal_overtakes_no_text_that_belongs_before_it(scene: Scene) -> None:
+    stream = written(scene, *part("refusal", "N", "o.", index=2), *part("text", "Sorry. ", index=1))
     assert [message["content"] for message in messages(stream)] == ["Sorry. ", "No.", ""]
 
 

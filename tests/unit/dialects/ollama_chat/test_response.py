@@ -55,8 +55,8 @@ def test_a_whole_answer_is_written_as_one_object(scene: Scene, clock: HandClock)
         choices=(
             Choice(
                 parts=(
-                    Refusal(text="b"),
                     Text(text="a"),
+                    Refusal(text="b"),
                     Thinking(text="Hm", signature="sealed"),
                     ToolCall(id="call_1", name="f", arguments=""),
                 ),

@@ -34,7 +34,7 @@ POVERTY: tuple[str, ...] = (
     "Only the first choice is carried.",
     "The answer has no id, and its creation time is that of each line.",
     "Thinking, text and tool calls stand in this order, all thinking and all text in one part each.",
-    "A refusal becomes text, behind the other text.",
+    "A refusal becomes text.",
     "Signatures of thinking are left out.",
     "Tool-call arguments are written as one line of JSON, and put into an object when they are none.",
     "A tool call without an id is given one.",

@@ -48,8 +48,7 @@ def rename_response(body: bytes, model: str) -> bytes:
 
 
 def visible(parts: Sequence[AnswerPart]) -> tuple[str, str, list[ToolCall]]:
-    """Thinking, content and calls, whatever the order they came in; a refusal is the end of the content."""
+    """Thinking, content and calls: a message has one of each kind, whatever the order they came in."""
     thinking = "".join(part.text for part in parts if isinstance(part, Thinking))
-    text = "".join(part.text for part in parts if isinstance(part, Text))
-    refusal = "".join(part.text for part in parts if isinstance(part, Refusal))
-    return thinking, text + refusal, [part for part in parts if isinstance(part, ToolCall)]
+    content = "".join(part.text for part in parts if isinstance(part, Text | Refusal))
+    return thinking, content, [part for part in parts if isinstance(part, ToolCall)]

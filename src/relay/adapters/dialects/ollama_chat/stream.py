@@ -72,8 +72,8 @@ class _OpenCall:
 class Encoder:
     """An answer on its way to a client.
 
-    Thinking and text leave as they come, each call whole on a line of its own, and a refusal at the end: it is
-    the end of the content, even of a provider that begins with it.
+    Thinking and text leave as they come, and each call whole on a line of its own. A refusal is text here, so it
+    must not overtake any: it waits for the end as long as a part before it may still come.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -81,7 +81,7 @@ class Encoder:
         self._kinds: dict[int, PartKind] = {}
         self._calls: dict[int, _OpenCall] = {}
         self._sent_calls = 0
-        self._refusal: list[str] = []
+        self._waiting: dict[int, list[str]] = {}
         self._first_ns: int | None = None
         self._usage: Usage | None = None
         self._finish: FinishReason | None = None
@@ -128,6 +128,8 @@ class Encoder:
         self._kinds[event.index] = event.kind
         if event.kind == "tool_call":
             self._calls[event.index] = _OpenCall(event.call_id, event.name)
+        elif event.kind == "refusal" and not all(map(self._kinds.__contains__, range(event.index))):
+            self._waiting[event.index] = []
         return b""
 
     def _delta(self, event: PartDelta) -> bytes:
@@ -135,8 +137,8 @@ class Encoder:
         if kind == "tool_call":
             self._calls[event.index].arguments.append(event.text)
             return b""
-        if kind == "refusal":
-            self._refusal.append(event.text)
+        if event.index in self._waiting:
+            self._waiting[event.index].append(event.text)
             return b""
         if not event.text:
             return b""
@@ -159,8 +161,8 @@ class Encoder:
 
     def _end_answer(self, reason: FinishReason) -> bytes:
         self._finish = reason
-        refusal = "".join(self._refusal)
-        return self._line(refusal) if refusal else b""
+        waited = "".join(text for _, texts in sorted(self._waiting.items()) for text in texts)
+        return self._line(waited) if waited else b""
 
     def _line(
         self,
