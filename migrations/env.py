@@ -12,6 +12,5 @@ context.configure(
     connection=connection,
     target_metadata=Table.metadata,
     render_as_batch=True,
-    transactional_ddl=True,
 )
 context.run_migrations()

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from relay.adapters.outbound.storage import engine as engine_module
 from relay.adapters.outbound.storage.engine import Database, in_transaction, reading_engine, sqlite_path
@@ -51,6 +52,25 @@ async def test_writers_that_read_first_wait_for_each_other_instead_of_failing(da
             tasks.start_soon(read_then_write, number)
     async with in_transaction(database.reader) as session:
         assert await session.scalar(COUNT) == 30
+
+
+async def test_two_programs_that_read_first_wait_for_each_other_too(database: Database, path: Path) -> None:
+    other = Database(path)
+
+    async def read_then_write(engine: AsyncEngine, number: int) -> None:
+        async with in_transaction(engine) as session:
+            seen = await session.scalar(COUNT)
+            await anyio.sleep(0.001)
+            await session.execute(INSERT, {"id": f"{number}-{seen}"})
+            await session.commit()
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(10):
+            tasks.start_soon(read_then_write, database.writer, number)
+            tasks.start_soon(read_then_write, other.writer, number)
+    async with in_transaction(database.reader) as session:
+        assert await session.scalar(COUNT) == 20
+    await other.aclose()
 
 
 async def test_a_reader_cannot_write(database: Database) -> None:

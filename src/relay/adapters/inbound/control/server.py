@@ -49,13 +49,13 @@ class ControlServer:
     async def _serve(self, stream: SocketStream) -> None:
         async with stream, self._places:
             try:
-                reply = await self._answered(stream)
+                answer = await self._answered(stream)
                 with anyio.fail_after(READ_TIMEOUT_S):
-                    await stream.send(msgspec.json.encode(reply) + b"\n")
+                    await stream.send(answer + b"\n")
             except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.IncompleteRead, TimeoutError):
                 return  # the other end left, or does not read
 
-    async def _answered(self, stream: SocketStream) -> Reply:
+    async def _answered(self, stream: SocketStream) -> bytes:
         try:
             with anyio.fail_after(READ_TIMEOUT_S):
                 line = await BufferedByteReceiveStream(stream).receive_until(b"\n", MAX_LINE_BYTES)
@@ -63,7 +63,7 @@ class ControlServer:
             return _failed(400, f"a request has at most {MAX_LINE_BYTES} bytes")
         try:
             with anyio.fail_after(DO_TIMEOUT_S):
-                return Reply(ok=True, result=await self._done(line))
+                return msgspec.json.encode(Reply(ok=True, result=await self._done(line)))
         except RelayError as error:
             return _failed(error.status, error.message, error.code, error.param)
         except StoreUnavailable as error:
@@ -83,5 +83,6 @@ class ControlServer:
         return await handler(line)
 
 
-def _failed(status: int, message: str, code: str | None = None, param: str | None = None) -> Reply:
-    return Reply(ok=False, error=ControlError(status=status, message=message, code=code, param=param))
+def _failed(status: int, message: str, code: str | None = None, param: str | None = None) -> bytes:
+    error = ControlError(status=status, message=message, code=code, param=param)
+    return msgspec.json.encode(Reply(ok=False, error=error))

@@ -10,7 +10,7 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 from relay.adapters.outbound.spool.segment import segment_path
-from relay.adapters.outbound.spool.syncing import Syncer
+from relay.adapters.outbound.spool.syncing import Syncer, force
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 LIMIT_BYTES = 4 * 1024 * 1024 * 1024
@@ -28,7 +28,7 @@ class SegmentLog:
         *,
         segment_bytes: int = SEGMENT_BYTES,
         limit_bytes: int = LIMIT_BYTES,
-        sync: Callable[[int], None] = os.fdatasync,
+        sync: Callable[[int], None] = force,
     ) -> None:
         self.current = first_number - 1
         self._folder = folder

@@ -4,7 +4,6 @@ A record is in the kernel's hands when `begin` or `end` returns. The records wri
 too, so that settling them need not read the file it has just seen written; the file alone is the truth.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from relay.adapters.outbound.spool.cleaning import clean_ended, clean_started
 from relay.adapters.outbound.spool.log import LIMIT_BYTES, SEGMENT_BYTES, SegmentLog
 from relay.adapters.outbound.spool.segment import Record, encode, last_number, segment_numbers
+from relay.adapters.outbound.spool.syncing import force
 from relay.domain.errors import AccountingUnavailable
 from relay.domain.ledger import AttemptEnded, AttemptStarted
 
@@ -44,7 +44,7 @@ class Spool:
         *,
         segment_bytes: int = SEGMENT_BYTES,
         limit_bytes: int = LIMIT_BYTES,
-        sync: Callable[[int], None] = os.fdatasync,
+        sync: Callable[[int], None] = force,
     ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder

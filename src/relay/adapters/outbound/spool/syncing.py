@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+force: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has the second only
 SYNC_INTERVAL_S = 0.2
 SYNC_RECORDS = 64
 
@@ -19,7 +20,7 @@ SYNC_RECORDS = 64
 class Syncer:
     """Owns the descriptors handed to it; `problem` says why the last attempt failed, empty when it did not."""
 
-    def __init__(self, folder: Path, *, sync: Callable[[int], None] = os.fdatasync) -> None:
+    def __init__(self, folder: Path, *, sync: Callable[[int], None] = force) -> None:
         self.problem = ""
         self._folder = folder
         self._sync = sync

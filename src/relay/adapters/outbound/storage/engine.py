@@ -7,7 +7,7 @@ database whose WAL two connections reset at the same time (https://sqlite.org/wa
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.sql.dml import Insert
 
 from relay.application.settle_usage import StoreUnavailable, Unstorable
 
@@ -101,9 +100,24 @@ def use_transactions(engine: Engine, pragmas: tuple[str, ...], begin: str) -> No
         connection.exec_driver_sql(begin)
 
 
-def insert_new(row: type[DeclarativeBase]) -> Insert:
-    """An insert that leaves rows already there as they are, without the ORM: several times as fast."""
-    return sqlite.insert(row.metadata.tables[row.__tablename__]).on_conflict_do_nothing()
+class NewRows:
+    """Inserts many whole rows of a table and leaves those already there as they are.
+
+    The statement is compiled once and given to the driver with its parameters: half the work of handing
+    SQLAlchemy a statement each time, and rows are settled at the pace of the traffic.
+    """
+
+    def __init__(self, engine: AsyncEngine, row: type[DeclarativeBase]) -> None:
+        table = row.metadata.tables[row.__tablename__]
+        compiled = sqlite.insert(table).on_conflict_do_nothing().compile(dialect=engine.dialect)
+        self._sql = str(compiled)
+        self._order = tuple(compiled.positiontup or ())
+
+    async def insert(self, session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert rows given as values by column, all columns of each."""
+        connection = await session.connection()
+        order = self._order
+        await connection.exec_driver_sql(self._sql, [tuple([row[name] for name in order]) for row in rows])
 
 
 @contextmanager

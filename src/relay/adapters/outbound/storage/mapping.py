@@ -25,7 +25,7 @@ _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def usage_event_values(entry: LedgerEntry) -> Values:
-    """The row of `usage_event`. What it cost is not known here."""
+    """The whole row of `usage_event`. What it cost is not known yet."""
     started, ended = entry.started, entry.ended
     return {
         "id": started.id,
@@ -59,11 +59,13 @@ def usage_event_values(entry: LedgerEntry) -> Values:
         "output_tokens": ended.usage.output_tokens,
         "output_reasoning_tokens": ended.usage.output_reasoning_tokens,
         "losses": _text(ended.losses),
+        "cost_pusd": None,
+        "cost_state": "unknown",
     }
 
 
 def usage_event_tag_values(entry: LedgerEntry) -> list[Values]:
-    """The rows of `usage_event_tag`."""
+    """The whole rows of `usage_event_tag`."""
     return [
         {"event_id": entry.started.id, "key": tag.key, "value": tag.value, "source": tag.source}
         for tag in entry.started.tags
