@@ -53,7 +53,7 @@ class Load:
     def _one(self, stream: bool, chunks: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.relay.port, timeout=10)
         try:
-            model = f"up/basic?chunks={chunks}&delay_ms=4"
+            model = f"up/basic?chunks={chunks}&delay_ms=4&first_ms={chunks * 3}"
             body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "hello"}]}
             connection.request("POST", "/v1/chat/completions", json.dumps(body))
             response = connection.getresponse()

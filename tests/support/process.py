@@ -49,7 +49,8 @@ def _configures_a_relay(name: str) -> bool:
     return (
         name.endswith(endings)
         or name.startswith(("RELAY_", "OTEL_"))
-        or name in ("OLLAMA_HOST", "DATABASE_URL")
+        # A server that may not keep its bytecode takes seconds longer at every start.
+        or name in ("OLLAMA_HOST", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
     )
 
 

@@ -8,6 +8,7 @@ the status line, or another target, to answer with.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
 import anyio
 
 from relay.application.metering import Meter

@@ -32,7 +32,8 @@ async def administering(path: Path) -> AsyncIterator[OpenWork]:
 @asynccontextmanager
 async def reading_reports(path: Path) -> AsyncIterator[SqlUsageReports]:
     """Read the books, whether a server has them or not. Raises `StoreUnavailable`."""
-    _check_there(path)
+    if not _is_there(path):
+        raise StoreUnavailable(f"there is no {path}: nothing has been served from here yet")
     engine = reading_engine(path)
     try:
         yield SqlUsageReports(engine)
@@ -42,7 +43,7 @@ async def reading_reports(path: Path) -> AsyncIterator[SqlUsageReports]:
 
 async def keys_on_file(path: Path) -> tuple[KeyRecord, ...]:
     """Every key of the books; none where there are no books. Raises `StoreUnavailable`."""
-    if not path.exists():
+    if not _is_there(path):
         return ()
     engine = reading_engine(path)
     try:
@@ -52,6 +53,5 @@ async def keys_on_file(path: Path) -> tuple[KeyRecord, ...]:
         await engine.dispose()
 
 
-def _check_there(path: Path) -> None:
-    if not path.exists():
-        raise StoreUnavailable(f"there is no {path}: nothing has been served from here yet")
+def _is_there(path: Path) -> bool:
+    return path.exists()
