@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 
+import pytest
+
 from relay.adapters.dialects.ollama_chat import DIALECT
 from relay.adapters.dialects.ollama_chat.history import settled
 from relay.domain.chat import Message, Refusal, Text, ToolCall, ToolResult
@@ -106,4 +108,20 @@ def test_results_inside_another_message_become_messages_of_their_own() -> None:
         Message(role="assistant", parts=(ToolCall(id="a", name="f", arguments="{}"),)),
         Message(role="tool", parts=(ToolResult(call_id="a", name="f", parts=(Text(text="1\n2"),)),)),
         Message(role="user", parts=(Text(text="and\nno"),)),
+    )
+
+
+@pytest.mark.timeout(20)
+def test_a_long_round_is_tied_without_looking_at_every_call_for_every_result() -> None:
+    many = 20_000
+    called = [ToolCall(id=f"call_{number}", name="f", arguments="{}") for number in range(many)]
+    results = [
+        Message(role="tool", parts=(ToolResult(call_id=f"call_{number}", name="", parts=()),))
+        for number in reversed(range(many))
+    ]
+    messages = settled([Message(role="assistant", parts=tuple(called)), *results])
+    assert all(
+        isinstance(part, ToolResult) and part.name == "f"
+        for message in messages[1:]
+        for part in message.parts
     )

@@ -6,11 +6,17 @@ tool's name, else in order.
 """
 
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from relay.adapters.dialects.ollama_chat.calls import made_id, object_text
 from relay.domain.chat import Image, Message, Part, Refusal, Role, Text, Thinking, ToolCall, ToolResult
+
+type _Tie = tuple[str, str]
+"""What ties a result to a call: an id, a name, or nothing but the order."""
+
+_ANY: _Tie = ("any", "")
 
 _SNIFFED_CHARACTERS = 16  # 12 bytes: the longest signature is WebP's
 
@@ -78,20 +84,58 @@ def _called(parts: Sequence[Part]) -> list[ToolCall]:
     ]
 
 
+def _id(call_id: str) -> _Tie:
+    return ("id", call_id)
+
+
+def _name(name: str) -> _Tie:
+    return ("name", name)
+
+
+class _OpenCalls:
+    """The calls not answered yet, by id, by name and all together; the newest turn's come first, in order."""
+
+    def __init__(self) -> None:
+        self.known_ids: set[str] = set()
+        self._turns: defaultdict[_Tie, list[deque[tuple[int, ToolCall]]]] = defaultdict(list)
+        self._count = 0
+        self._answered: set[int] = set()
+
+    def add(self, calls: Sequence[ToolCall]) -> None:
+        """The calls of one turn."""
+        turn: defaultdict[_Tie, deque[tuple[int, ToolCall]]] = defaultdict(deque)
+        for call in calls:
+            self._count += 1
+            self.known_ids.add(call.id)
+            for tie in (_id(call.id), _name(call.name), _ANY):
+                turn[tie].append((self._count, call))
+        for tie, queue in turn.items():
+            self._turns[tie].append(queue)
+
+    def take(self, tie: _Tie) -> ToolCall | None:
+        """The first call that is tied so; it is answered from now on."""
+        turns = self._turns[tie]
+        while turns:
+            while turns[-1]:
+                number, call = turns[-1].popleft()
+                if number not in self._answered:
+                    self._answered.add(number)
+                    return call
+            turns.pop()
+        return None
+
+
 def _tied(messages: list[Message]) -> tuple[Message, ...]:
     tied: list[Message] = []
-    open_calls: list[ToolCall] = []
-    known_ids: set[str] = set()
+    open_calls = _OpenCalls()
     while len(tied) < len(messages):
         position = len(tied)
         if messages[position].role == "tool":
-            run = _results_from(messages, position)
-            tied += [Message(role="tool", parts=(result,)) for result in _tie(run, open_calls, known_ids)]
+            run = _tie(_results_from(messages, position), open_calls)
+            tied += [Message(role="tool", parts=(result,)) for result in run]
             continue
         message = _with_ids(messages[position], position)
-        calls = [part for part in message.parts if isinstance(part, ToolCall)]
-        open_calls = calls + open_calls
-        known_ids.update(call.id for call in calls)
+        open_calls.add([part for part in message.parts if isinstance(part, ToolCall)])
         tied.append(message)
     return tuple(tied)
 
@@ -99,10 +143,9 @@ def _tied(messages: list[Message]) -> tuple[Message, ...]:
 def _results_from(messages: list[Message], position: int) -> list[ToolResult]:
     """The results of this message and those directly behind it: one round of tool use."""
     run: list[ToolResult] = []
-    for message in messages[position:]:
-        if message.role != "tool":
-            break
-        run += [part for part in message.parts if isinstance(part, ToolResult)]
+    while position < len(messages) and messages[position].role == "tool":
+        run += [part for part in messages[position].parts if isinstance(part, ToolResult)]
+        position += 1
     return run
 
 
@@ -116,34 +159,26 @@ def _with_ids(message: Message, position: int) -> Message:
     return replace(message, parts=tuple(parts))
 
 
-def _tie(run: list[ToolResult], open_calls: list[ToolCall], known_ids: set[str]) -> list[ToolResult]:
-    """The round's results with ids and names; the calls they answer are taken off `open_calls`.
+def _tie(run: list[ToolResult], open_calls: _OpenCalls) -> list[ToolResult]:
+    """The round's results with the ids and names of the calls they answer.
 
     An id that no call carries says nothing: clients exist that keep it on the result and drop it on the call.
     """
     tied = list(run)
-    waiting = [index for index, result in enumerate(run) if result.call_id]
-    _answer(tied, waiting, open_calls, lambda result, call: result.call_id == call.id)
-    loose = [index for index, result in enumerate(tied) if result.call_id not in known_ids]
-    for fits in (lambda result, call: result.name == call.name, lambda result, call: True):
-        loose = _answer(tied, loose, open_calls, fits)
+
+    def is_answer(index: int, tie: _Tie) -> bool:
+        call = open_calls.take(tie)
+        if call is not None:
+            tied[index] = replace(tied[index], call_id=call.id, name=tied[index].name or call.name)
+        return call is not None
+
+    for index, result in enumerate(run):
+        if result.call_id:
+            is_answer(index, _id(result.call_id))
+    loose = [index for index, result in enumerate(run) if result.call_id not in open_calls.known_ids]
+    unnamed = [
+        index for index in loose if not run[index].name or not is_answer(index, _name(run[index].name))
+    ]
+    for index in unnamed:
+        is_answer(index, _ANY)
     return tied
-
-
-def _answer(
-    results: list[ToolResult],
-    waiting: list[int],
-    open_calls: list[ToolCall],
-    fits: Callable[[ToolResult, ToolCall], bool],
-) -> list[int]:
-    """Tie each waiting result to the first open call it fits; returns those that fit none."""
-    left: list[int] = []
-    for index in waiting:
-        result = results[index]
-        call = next((call for call in open_calls if fits(result, call)), None)
-        if call is None:
-            left.append(index)
-            continue
-        open_calls.remove(call)
-        results[index] = replace(result, call_id=call.id, name=result.name or call.name)
-    return left

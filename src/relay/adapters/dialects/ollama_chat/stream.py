@@ -1,5 +1,6 @@
 """Streams: a provider's bytes to events, and events to a client's lines."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -80,6 +81,7 @@ class Encoder:
         self._scene = scene
         self._kinds: dict[int, PartKind] = {}
         self._calls: dict[int, _OpenCall] = {}
+        self._unsent: deque[_OpenCall] = deque()
         self._sent_calls = 0
         self._waiting: dict[int, list[str]] = {}
         self._first_ns: int | None = None
@@ -127,7 +129,8 @@ class Encoder:
     def _start(self, event: PartStarted) -> bytes:
         self._kinds[event.index] = event.kind
         if event.kind == "tool_call":
-            self._calls[event.index] = _OpenCall(event.call_id, event.name)
+            self._calls[event.index] = call = _OpenCall(event.call_id, event.name)
+            self._unsent.append(call)
         elif event.kind == "refusal" and not all(map(self._kinds.__contains__, range(event.index))):
             self._waiting[event.index] = []
         return b""
@@ -152,8 +155,8 @@ class Encoder:
             return b""
         self._calls[index].ended = True
         lines = b""
-        while self._calls and (first := self._calls[min(self._calls)]).ended:
-            del self._calls[min(self._calls)]
+        while self._unsent and self._unsent[0].ended:
+            first = self._unsent.popleft()
             call = ToolCall(id=first.id, name=first.name, arguments="".join(first.arguments))
             lines += self._line("", call=wire_call(self._sent_calls, call))
             self._sent_calls += 1
