@@ -62,7 +62,10 @@ def test_a_body_with_a_lone_surrogate_is_read_all_the_same() -> None:
 
 
 def test_retargeting_touches_the_model_and_the_usage_flag_only() -> None:
-    body = b'{ "b": [1.0, {"x" : 1e5}], "model":"m", "stream":true, "stream_options":{"include_obfuscation":false}, "a":2}'
+    body = (
+        b'{ "b": [1.0, {"x" : 1e5}], "model":"m", "stream":true, '
+        b'"stream_options":{"include_obfuscation":false}, "a":2}'
+    )
     wire = DIALECT.retarget(body, "gpt", count_usage=True)
     assert wire.path == "/chat/completions"
     assert wire.losses == ()

@@ -63,7 +63,9 @@ def test_a_plain_stream_means_an_answer() -> None:
 
 
 def test_a_role_that_is_repeated_says_nothing() -> None:
-    assert choice_of(said({"role": "assistant", "content": "a"}), said({"role": "assistant", "content": "b"}), STOP).parts == (Text(text="ab"),)  # fmt: skip
+    assert choice_of(
+        said({"role": "assistant", "content": "a"}), said({"role": "assistant", "content": "b"}), STOP
+    ).parts == (Text(text="ab"),)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +256,8 @@ class TestFinish:
 
     def test_done_may_be_missing(self) -> None:
         assert choice_of(said({"content": "x"}), STOP, end=b"").finish == "stop"
-        assert choice_of(stream_of([said({"content": "x"}), STOP], end=b"").removesuffix(b"\n\n"), end=b"")
+        cut = stream_of([said({"content": "x"}), STOP], end=b"").removesuffix(b"\n\n")
+        assert choice_of(cut, end=b"").finish == "stop"
 
     @pytest.mark.parametrize("end", [b"", b"data: [DONE]\n\n"])
     def test_an_end_without_a_finish_is_an_interruption(self, end: bytes) -> None:
@@ -359,18 +362,41 @@ class TestFailures:
         ("error", "kind", "status"),
         [
             ({"error": {"message": "m", "type": "server_error", "code": None}}, Overloaded, 500),
-            ({"error": {"message": "m", "code": 429, "metadata": {"error_type": "rate_limit_exceeded"}}}, Limited, 429),
-            ({"error": {"message": "m", "code": 400}, "choices": [{"index": 0, "delta": {"content": ""}}]}, Rejected, 400),
-            ({"error": {"message": "m", "type": "invalid_request_error", "code": "tool_use_failed", "status_code": 400}}, Rejected, 400),
+            (
+                {"error": {"message": "m", "code": 429, "metadata": {"error_type": "rate_limit_exceeded"}}},
+                Limited,
+                429,
+            ),
+            (
+                {"error": {"message": "m", "code": 400}, "choices": [{"index": 0, "delta": {"content": ""}}]},
+                Rejected,
+                400,
+            ),
+            (
+                {
+                    "error": {
+                        "message": "m",
+                        "type": "invalid_request_error",
+                        "code": "tool_use_failed",
+                        "status_code": 400,
+                    }
+                },
+                Rejected,
+                400,
+            ),
             ({"error": {"message": "m", "code": "invalid_api_key"}}, BadCredential, 401),
             ({"error": "m"}, Overloaded, 500),
             ({"object": "error", "message": "m", "code": 400}, Rejected, 400),
             ({"object": "error", "message": "m", "type": "x", "raw_status_code": 503}, Overloaded, 503),
             ({"detail": "m"}, Overloaded, 500),
             ([{"error": {"code": 400, "message": "m", "status": "INVALID_ARGUMENT"}}], Rejected, 400),
-            ({"choices": [{"index": 0, "delta": {}, "error": {"code": 502, "message": "m"}}]}, Overloaded, 502),
+            (
+                {"choices": [{"index": 0, "delta": {}, "error": {"code": 502, "message": "m"}}]},
+                Overloaded,
+                502,
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_an_error_in_a_stream_is_a_failure(self, error: Any, kind: type[RelayError], status: int) -> None:
         failure = failure_of(said({"content": "x"}), error)
         assert type(failure) is kind

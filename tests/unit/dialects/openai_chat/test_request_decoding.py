@@ -191,7 +191,10 @@ def test_what_only_this_dialect_knows_is_kept_as_extras() -> None:
 @pytest.mark.parametrize(
     ("members", "sampling"),
     [
-        ({"temperature": 0, "top_p": 1, "top_k": 40, "min_p": 0.1}, Sampling(temperature=0, top_p=1, top_k=40, min_p=0.1)),
+        (
+            {"temperature": 0, "top_p": 1, "top_k": 40, "min_p": 0.1},
+            Sampling(temperature=0, top_p=1, top_k=40, min_p=0.1),
+        ),
         ({"stop": "x"}, Sampling(stop=("x",))),
         ({"stop": ["x", "", "y"]}, Sampling(stop=("x", "y"))),
         ({"seed": 7.0}, Sampling(seed=7)),
@@ -206,7 +209,7 @@ def test_what_only_this_dialect_knows_is_kept_as_extras() -> None:
         ),
         ({"stop": None, "seed": None, "temperature": None, "max_tokens": None}, Sampling()),
     ],
-)  # fmt: skip
+)
 def test_sampling_settings_mean(members: dict[str, Any], sampling: Sampling) -> None:
     assert asked(**members).sampling == sampling
 
@@ -267,10 +270,18 @@ def test_the_rest_of_the_envelope_is_read() -> None:
         ({"n": 0}, "invalid_value", "n"),
         ({"temperature": "hot"}, "invalid_value", "temperature"),
         ({"messages": [{"role": "king"}]}, "invalid_value", "messages[0].role"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "yes"}, "invalid_value", "tool_choice"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "missing_required_parameter", "messages[0].content[0]"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "yes"},
+            "invalid_value",
+            "tool_choice",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "missing_required_parameter",
+            "messages[0].content[0]",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_request_names_the_field(members: dict[str, Any], code: str, param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         asked(**members)
@@ -281,10 +292,17 @@ def test_a_wrong_request_names_the_field(members: dict[str, Any], code: str, par
     "message",
     [
         {"role": "user", "content": [{"type": "video_url", "video_url": {"url": "x"}}]},
-        {"role": "tool", "tool_call_id": "c", "content": [{"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}]},
-        {"role": "assistant", "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "g", "input": "x"}}]},
+        {
+            "role": "tool",
+            "tool_call_id": "c",
+            "content": [{"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}],
+        },
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "g", "input": "x"}}],
+        },
     ],
-)  # fmt: skip
+)
 def test_content_without_a_canonical_form_is_refused_by_its_place(message: dict[str, Any]) -> None:
     with pytest.raises(Unsupported) as caught:
         asked(messages=[message])

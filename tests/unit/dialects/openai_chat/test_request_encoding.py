@@ -77,9 +77,12 @@ def test_tools_are_sent_with_their_schemas_as_spelled() -> None:
     body = DIALECT.encode_request(request).body
     assert schema.encode() in body
     assert json.loads(body)["tools"] == [
-        {"type": "function", "function": {"name": "f", "description": "d", "parameters": json.loads(schema), "strict": True}},
+        {
+            "type": "function",
+            "function": {"name": "f", "description": "d", "parameters": json.loads(schema), "strict": True},
+        },
         {"type": "function", "function": {"name": "g"}},
-    ]  # fmt: skip
+    ]
     assert json.loads(body)["tool_choice"] == {"type": "function", "function": {"name": "f"}}
     assert json.loads(body)["parallel_tool_calls"] is False
 

@@ -57,8 +57,8 @@ def fault_in(value: object, *, is_error: bool = False) -> Fault | None:
     With `is_error` the value is known to be an error (its HTTP status or event name says so), so that a bare
     `message` counts as one too.
     """
-    if isinstance(value, list):
-        return fault_in(value[0], is_error=is_error) if value else None
+    if isinstance(value, list) and value:
+        value = value[0]
     if not isinstance(value, dict):
         return None
     error = value.get("error")
@@ -133,14 +133,14 @@ def _member(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, dict) else None
 
 
-def _text(value: object) -> str:
-    """A message as text: FastAPI's `detail` is a list of `{loc, msg}`."""
+def _text(value: object, depth: int = 3) -> str:
+    """A message as text: FastAPI's `detail` is a list of `{loc, msg}`, which Mistral wraps once more."""
     match value:
         case str():
             return value
-        case dict():
-            return _text(value.get("message") or value.get("msg") or value.get("detail"))
-        case list():
-            return "; ".join(text for item in value if (text := _text(item)))
+        case dict() if depth:
+            return _text(value.get("message") or value.get("msg") or value.get("detail"), depth - 1)
+        case list() if depth:
+            return "; ".join(text for item in value if (text := _text(item, depth - 1)))
         case _:
             return ""

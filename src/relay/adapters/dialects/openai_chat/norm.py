@@ -6,6 +6,7 @@ the way that is not in both. The encoders build on the same merging, so that the
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import assert_never
 
 from relay.adapters.dialects.openai_chat.arranging import arranged
@@ -25,7 +26,7 @@ from relay.domain.chat import (
     ToolCall,
     ToolSpec,
 )
-from relay.domain.events import AnswerPart, ChatResponse, Choice
+from relay.domain.events import AnswerPart, ChatResponse, Choice, TokenLogprob
 
 POVERTY: tuple[str, ...] = (
     "The id begins with `chatcmpl-`.",
@@ -36,6 +37,7 @@ POVERTY: tuple[str, ...] = (
     "A tool call without arguments has the arguments `{}`.",
     "A tool call without an id, or with one that another call of the answer has, gets an id of its own.",
     "The provider's own finish word is left out; `stop` and `tool_calls` follow from whether tools were called.",
+    "A log probability that is not finite becomes -9999.",
     "Usage keeps input, output, cache reads and writes, audio, image and video input, reasoning, audio and image "
     "output; input or output that was not reported reads 0; reasoning is never more than output.",
 )
@@ -88,6 +90,11 @@ def merged(parts: Sequence[AnswerPart]) -> MergedParts:
     return MergedParts(thinking=thinking, text=text, refusal=refusal, calls=tuple(calls))
 
 
+def finite(logprob: float) -> float:
+    """A number that JSON has: -9999 is OpenAI's own word for a token that is all but impossible."""
+    return logprob if isfinite(logprob) else -9999.0
+
+
 def norm(response: ChatResponse) -> ChatResponse:
     """The answer as it comes back from this dialect."""
     return replace(
@@ -110,7 +117,13 @@ def _norm_choice(choice: Choice) -> Choice:
     taken: set[str] = set()
     parts += [replace(call, id=call.id and distinct(call.id, taken)) for call in said.calls]
     finish = settled_reason(choice.finish, has_calls=bool(said.calls))
-    return replace(choice, parts=tuple(parts), finish=finish, raw_finish=finish)
+    logprobs = tuple(_finite(token) for token in choice.logprobs)
+    return replace(choice, parts=tuple(parts), finish=finish, raw_finish=finish, logprobs=logprobs)
+
+
+def _finite(token: TokenLogprob) -> TokenLogprob:
+    top = tuple(replace(rival, logprob=finite(rival.logprob)) for rival in token.top)
+    return replace(token, logprob=finite(token.logprob), top=top)
 
 
 def norm_request(request: ChatRequest) -> ChatRequest:

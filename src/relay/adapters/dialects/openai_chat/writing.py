@@ -10,7 +10,7 @@ from relay.adapters.dialects.framing import sse_frame
 from relay.adapters.dialects.openai_chat import wire
 from relay.adapters.dialects.openai_chat.errors import in_band_error
 from relay.adapters.dialects.openai_chat.ids import CallIds, completion_id
-from relay.adapters.dialects.openai_chat.norm import merged
+from relay.adapters.dialects.openai_chat.norm import finite, merged
 from relay.adapters.dialects.openai_chat.reading import settled_reason
 from relay.adapters.dialects.openai_chat.stream import DONE
 from relay.adapters.dialects.openai_chat.usage import written
@@ -237,11 +237,11 @@ def _logprobs(tokens: tuple[TokenLogprob, ...]) -> wire.WrittenLogprobs:
         content=tuple(
             wire.WrittenTokenLogprob(
                 token=token.token,
-                logprob=token.logprob,
+                logprob=finite(token.logprob),
                 bytes=token.bytes or None,
                 top_logprobs=tuple(
                     wire.WrittenAlternative(
-                        token=rival.token, logprob=rival.logprob, bytes=rival.bytes or None
+                        token=rival.token, logprob=finite(rival.logprob), bytes=rival.bytes or None
                     )
                     for rival in token.top
                 ),
