@@ -1,5 +1,6 @@
 """What the books say: single attempts, newest first, and sums by model."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -8,14 +9,15 @@ from relay.domain.errors import InvalidRequest
 from relay.domain.ledger import AttemptRole, Outcome
 from relay.domain.resolution import Trace
 from relay.domain.tags import Tag
-from relay.domain.usage import UsageSource
+from relay.domain.usage import MAX_COUNT, UsageSource
 
 type CostState = Literal["computed", "reported", "partial", "unknown", "configured_free"]
 
 FAILED_OUTCOMES: tuple[Outcome, ...] = ("error", "interrupted", "ambiguous")
 """A cancelled attempt is not a failure: its caller wanted no more."""
 MAX_LIMIT = 1000
-ID_CHARACTERS = 36
+
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +118,20 @@ class ReportUsage:
     reports: UsageReports
 
     async def requests(self, query: RequestsQuery) -> RequestsPage:
-        """One page. Raises `InvalidRequest` for a limit out of range or a cursor that is none."""
+        """One page. Raises `InvalidRequest` for a limit or time out of range, or a cursor that is none."""
         if not 1 <= query.limit <= MAX_LIMIT:
             raise InvalidRequest(f"limit must be from 1 to {MAX_LIMIT}", param="limit")
-        if query.before and len(query.before) != ID_CHARACTERS:
+        if query.before and _ID.fullmatch(query.before) is None:
             raise InvalidRequest("before must be the next of an earlier page", param="before")
+        _check_time(query.since_ms)
         return await self.reports.requests(query)
 
     async def totals(self, since_ms: int = 0) -> tuple[ModelTotals, ...]:
-        """Sums by model of what began at `since_ms` (unix milliseconds) or later."""
+        """Sums by model of what began at `since_ms` (unix milliseconds) or later. Raises `InvalidRequest`."""
+        _check_time(since_ms)
         return await self.reports.totals(since_ms)
+
+
+def _check_time(since_ms: int) -> None:
+    if not 0 <= since_ms <= MAX_COUNT:
+        raise InvalidRequest("since is not a time", param="since")

@@ -211,9 +211,18 @@ async def test_a_limit_out_of_range_is_refused(report: ReportUsage, limit: int) 
         await report.requests(RequestsQuery(limit=limit))
 
 
-async def test_a_cursor_that_is_none_is_refused(report: ReportUsage) -> None:
+@pytest.mark.parametrize("cursor", ["yesterday", event_id(1)[:-1] + "g", event_id(1) + "\n", "x" * 36])
+async def test_a_cursor_that_is_none_is_refused(report: ReportUsage, cursor: str) -> None:
     with pytest.raises(InvalidRequest, match="next of an earlier page"):
-        await report.requests(RequestsQuery(before="yesterday"))
+        await report.requests(RequestsQuery(before=cursor))
+
+
+@pytest.mark.parametrize("since_ms", [-1, 2**63])
+async def test_a_time_out_of_range_is_refused(report: ReportUsage, since_ms: int) -> None:
+    with pytest.raises(InvalidRequest, match="not a time"):
+        await report.requests(RequestsQuery(since_ms=since_ms))
+    with pytest.raises(InvalidRequest, match="not a time"):
+        await report.totals(since_ms)
 
 
 async def test_the_same_entry_settled_again_has_its_tags_once(

@@ -169,6 +169,21 @@ def test_a_file_that_is_no_database_is_left_alone_with_a_clear_error(tmp_path: P
     assert stranger.read_text().startswith("my shopping list")
 
 
+def test_a_place_where_no_database_can_be_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(SchemaMismatch, match=r"relay\.db cannot be used: .*No such file"):
+        bring_up(tmp_path / "absent" / "relay.db")
+    (tmp_path / "folder.db").mkdir()
+    with pytest.raises(SchemaMismatch, match="cannot be used"):
+        bring_up(tmp_path / "folder.db")
+
+
+def test_without_room_for_a_copy_nothing_is_migrated(path: Path, later: Path) -> None:
+    path.with_name("relay.db.before-0001").mkdir()
+    with pytest.raises(SchemaMismatch, match="cannot be used"):
+        bring_up(path, migrations=later, revision="0002")
+    assert revision_of(path) == "0001"
+
+
 def test_a_locked_database_is_a_clear_error(path: Path, later: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

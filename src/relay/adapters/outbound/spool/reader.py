@@ -9,6 +9,7 @@ read to its end, is no longer written and is not held goes away. Damaged stretch
 import os
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from errno import ENOSPC
 from pathlib import Path
 from typing import NamedTuple
 
@@ -161,7 +162,8 @@ def _size(path: Path) -> int:
 def _append_synced(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, data)
+        if os.write(descriptor, data) < len(data):
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -26,14 +26,13 @@ class SchemaMismatch(Exception):
 
 def bring_up(path: Path, *, migrations: Path | None = None, revision: str = REVISION) -> None:
     """Create or upgrade the database at `path`. The caller holds its lock. Raises `SchemaMismatch`."""
-    if not path.exists():
-        # SQLite would create it readable for everyone; its WAL takes over the mode.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     engine = create_engine(
         URL.create("sqlite", database=str(path.absolute())), poolclass=NullPool, hide_parameters=True
     )
     use_transactions(engine, ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"), "BEGIN IMMEDIATE")
     try:
+        # SQLite would create it readable for everyone; its WAL takes over the mode.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         with engine.begin() as connection:
             current = _current_revision(connection)
             if current == revision:
@@ -41,7 +40,7 @@ def bring_up(path: Path, *, migrations: Path | None = None, revision: str = REVI
             if current is not None:
                 _back_up(path, current)
             _upgrade(connection, migrations or migrations_folder(), revision)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise SchemaMismatch(f"{path} cannot be used: {getattr(error, 'orig', None) or error}") from error
     finally:
         engine.dispose()
