@@ -43,7 +43,12 @@ def test_only_the_models_name_is_changed() -> None:
 
 
 def test_comments_event_names_and_chunks_without_choices_are_dropped() -> None:
-    noise = [b": ping\n\n", b"event: message\nid: 4\nretry: 9\n", {"choices": None}, {"id": "c1"}]
+    noise: list[Json | bytes] = [
+        b": ping\n\n",
+        b"event: message\nid: 4\nretry: 9\n",
+        {"choices": None},
+        {"id": "c1"},
+    ]
     assert passed(FIRST, *noise, STOP) == passed(FIRST, STOP)
 
 
