@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import assume
-
-from relay.domain.chat import Refusal, Text
-from relay.domain.events import ChatResponse, Choice
+from relay.domain.events import ChatResponse
 from relay.domain.folding import fold
 from tests.support.laws.language import Language, a_scene
 from tests.support.laws.law import Law
@@ -29,17 +26,7 @@ def _expected(pair: Pair, answer: Answer) -> ChatResponse:
     return pair.client.expected(middle, a_scene())
 
 
-def _refuses_before_it_speaks(choice: Choice) -> bool:
-    """Where refusals are said as text, a stream says them when they come, a whole answer after the text.
-
-    No provider sends both: a refusal takes the place of the text.
-    """
-    kinds = [type(part) for part in choice.parts]
-    return Refusal in kinds and Text in kinds[kinds.index(Refusal) :]
-
-
 def _streamed(pair: Pair, answer: Answer) -> None:
-    assume(not any(map(_refuses_before_it_speaks, answer.response.choices)))
     sent = pair.provider.written(answer.events, a_scene(model="served-by"))
     read = pair.provider.read(chunked(sent, answer.lengths))
     received = pair.client.written(read, a_scene())
