@@ -61,7 +61,7 @@ def resolve(folder: Path, pyproject: str, *, upgrade: bool) -> None:
         try:
             uv(folder, "lock")
         except subprocess.CalledProcessError:
-            print("the present pins do not fit together any more: those in the way are dropped")
+            print("the present pins cannot be kept: taking the newest versions that fit")
     project.write_text(with_list(with_list(pyproject, PINS, ()), BUILD_PINS, ()))
     uv(folder, "lock", *(["--upgrade"] if upgrade else []))
 
