@@ -143,7 +143,7 @@ async def test_the_server_adds_nothing_to_the_answer() -> None:
         await connection.send("GET", "/")
         head = await connection.head()
         assert await connection.body() == b"Ollama is running"
-    assert set(head.headers) == {"content-type", "content-length", "x-request-id"}
+    assert set(head.headers) == {"content-type", "content-length", "x-request-id", "x-relay-version"}
 
 
 async def test_a_slow_reader_is_waited_for_and_gets_everything() -> None:

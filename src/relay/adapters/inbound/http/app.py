@@ -1,6 +1,7 @@
 """Assembles the API listener: the framework's routes, the hot routes in front of them, and the gate."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from litestar import Litestar, Request, Response, asgi
@@ -9,7 +10,6 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from structlog.typing import FilteringBoundLogger
 
 from relay.adapters.dialects import ollama_chat, openai_chat
-from relay.adapters.dialects.base import Dialect
 from relay.adapters.inbound.http import health, ollama, openai
 from relay.adapters.inbound.http.access import MAX_PATH_CHARACTERS, AccessLog, line_of
 from relay.adapters.inbound.http.chat import DEFAULT_PATIENCE, ChatRoute, Patience, ServeChat
@@ -48,23 +48,19 @@ def create_api(
     With `hot_in_front` off, the framework routes the hot paths as well: slower, and the same in all else.
     """
     traffic = traffic or Traffic()
-
-    def chat(dialect: Dialect, preload: ServeChat | None = None) -> ChatRoute:
-        return ChatRoute(
-            dialect=dialect,
-            shapes=SHAPES,
-            serve=relay_chat,
-            authenticate=authenticate,
-            clock=clock,
-            traffic=traffic,
-            log=log,
-            preload=preload,
-            patience=patience,
-        )
-
-    hot: dict[str, ChatRoute] = {
-        "/v1/chat/completions": chat(openai_chat.DIALECT),
-        "/api/chat": chat(ollama_chat.DIALECT, ollama.preload(catalog)),
+    chat = ChatRoute(
+        dialect=openai_chat.DIALECT,
+        shapes=SHAPES,
+        serve=relay_chat,
+        authenticate=authenticate,
+        clock=clock,
+        traffic=traffic,
+        log=log,
+        patience=patience,
+    )
+    hot = {
+        "/v1/chat/completions": chat,
+        "/api/chat": replace(chat, dialect=ollama_chat.DIALECT, preload=ollama.preload(catalog)),
     }
     framework = Litestar(
         route_handlers=[

@@ -105,7 +105,7 @@ class ChatRoute:
             except asyncio.CancelledError:
                 if not live.was_interrupted():
                     raise
-                failure = Draining("the relay is shutting down")
+                failure = Draining("the relay is shutting down", retry_after_s=1)
             except Exception as error:
                 failure = unexpected(self.log, visit.line.request_id, error)
         await self._conclude(visit, failure)

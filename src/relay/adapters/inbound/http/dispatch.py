@@ -46,12 +46,11 @@ class Dispatch:
         await route(scope, receive, send)
 
     async def _framed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The framework's answer with the request's id on it, noted in the access line; no body after `HEAD`.
+        """The framework's answer with the request's id on it, noted in the access line.
 
         An error that gets through the framework's own handlers is answered here.
         """
         line = line_of(scope["state"])
-        is_head = scope["method"] == "HEAD"
 
         async def note(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -60,8 +59,6 @@ class Dispatch:
                 if one_of(headers, b"x-request-id") is None:
                     headers.append((b"x-request-id", line.request_id.encode()))
                 message = {**message, "headers": headers}
-            elif is_head:
-                message = {**message, "body": b""}
             await send(message)
 
         try:

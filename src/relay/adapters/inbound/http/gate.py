@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from relay.adapters.inbound.http.access import STATE_KEY, AccessLine, AccessLog
-from relay.adapters.inbound.http.asgi import App, Receive, Scope, Send
+from relay.adapters.inbound.http.asgi import App, Message, Receive, Scope, Send
 from relay.adapters.inbound.http.dispatch import canonical
 from relay.adapters.inbound.http.errors import ErrorShapes, error_headers
 from relay.adapters.inbound.http.health import PREFIX as HEALTH_PREFIX
@@ -42,6 +42,8 @@ class Gate:
             began_s=self._clock.monotonic(),
         )
         scope.setdefault("state", {})[STATE_KEY] = line
+        if line.method == "HEAD":
+            send = _without_body(send)
         is_health = scope["path"].startswith(HEALTH_PREFIX)
         refusal = _malformed(scope["headers"]) or (None if is_health else self._turned_away())
         if refusal is not None:
@@ -75,6 +77,15 @@ class Gate:
             await send({"type": "http.response.body", "body": wire.body, "more_body": False})
         except OSError:
             line.outcome = "cancelled"
+
+
+def _without_body(send: Send) -> Send:
+    """For `HEAD`: the head of the answer that `GET` would get, and nothing else."""
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
 
 
 def _malformed(headers: Sequence[tuple[bytes, bytes]]) -> RelayError | None:

@@ -9,7 +9,7 @@ in-band error. Then the sockets close.
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -144,9 +144,9 @@ async def _done(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
 
 
-async def _first(*waits: Any, timeout_s: float | None = None) -> None:
+async def _first(*waits: Coroutine[Any, Any, object], timeout_s: float | None = None) -> None:
     """Until the first of these is over, or the time is."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    tasks = [asyncio.create_task(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
