@@ -1,5 +1,7 @@
 """Conversations of other dialects, put the way this one wants them."""
 
+import time
+
 from relay.adapters.dialects.openai_chat.arranging import IMAGE_NOTE, arranged
 from relay.domain.chat import Image, Message, Part, Text, ToolCall, ToolResult
 
@@ -81,6 +83,38 @@ def test_a_long_id_is_shortened_on_call_and_result_alike() -> None:
     assert [len(id_) for id_ in calls] == [64, 64]
     assert calls[0] != calls[1]
     assert results == {"r": calls[0]}
+
+
+def test_an_id_claims_its_call_before_a_result_that_has_none() -> None:
+    messages = arranged((called(("a", "f"), ("b", "f")), answered("x"), answered("y", call_id="a")))
+    assert ids_of(messages)[1] == {"x": "b", "y": "a"}
+
+
+def test_an_id_that_only_the_result_has_says_nothing() -> None:
+    messages = arranged((called(("", "f")), answered("x", call_id="lost")))
+    calls, results = ids_of(messages)
+    assert results == {"x": calls[0]}
+
+
+def test_two_results_for_one_id_go_to_the_same_call() -> None:
+    messages = arranged((called(("a", "f")), answered("x", call_id="a"), answered("y", call_id="a")))
+    assert ids_of(messages)[1] == {"x": "a", "y": "a"}
+
+
+def seconds_to_arrange(count: int) -> float:
+    """The least of three tries; the conversation is as awkward as it can be."""
+    calls = called(*[(id_, "f") for n in range(count) for id_ in ("", "same", f"call_{n}")])
+    results = [answered("x", call_id=id_) for _ in range(count) for id_ in ("", "same", "lost")]
+    tries = []
+    for _ in range(3):
+        started = time.process_time()
+        arranged((calls, *results))
+        tries.append(time.process_time() - started)
+    return min(tries)
+
+
+def test_the_work_grows_with_the_conversation_and_not_with_its_square() -> None:
+    assert seconds_to_arrange(4000) < 10 * seconds_to_arrange(1000), "its square would be 16 times"
 
 
 def test_a_result_of_no_known_call_keeps_its_id_or_gets_one() -> None:

@@ -5,10 +5,11 @@ tool message has no room, follow in a user message after the run of results; wha
 is joined. The encoder writes the outcome down one to one.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from relay.adapters.dialects.openai_chat.ids import distinct, fitting
+from relay.adapters.dialects.openai_chat.ids import DistinctIds, fitting
 from relay.adapters.dialects.openai_chat.images import typed
 from relay.domain.chat import Image, Message, Part, Refusal, Text, Thinking, ToolCall, ToolResult
 
@@ -23,21 +24,27 @@ def arranged(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 def _arranged(messages: Sequence[Message]) -> Iterator[Message]:
     binder = _Binder(messages)
-    images: list[Image] = []
-    for turn, message in enumerate(messages):
+    results: list[ToolResult] = []
+    for message in messages:
         rest: list[Part] = []
         for part in message.parts:
             if isinstance(part, ToolResult):
-                yield Message(role="tool", parts=(_text_only(binder.result(part)),))
-                images += [typed(inner) for inner in part.parts if isinstance(inner, Image)]
+                results.append(part)
             else:
-                rest.append(binder.call(part, turn) if isinstance(part, ToolCall) else part)
-        if rest or (message.role != "tool" and len(message.parts) == 0):
-            if images:
-                yield Message(role="user", parts=tuple(images))
-                images.clear()
+                rest.append(part)
+        if rest or (message.role != "tool" and not message.parts):
+            yield from _round(binder.bound(results))
+            results.clear()
             role = "user" if message.role == "tool" else message.role
-            yield Message(role=role, parts=_joined(rest), name=message.name or None)
+            yield Message(role=role, parts=_joined(binder.named(rest)), name=message.name or None)
+    yield from _round(binder.bound(results))
+
+
+def _round(results: Sequence[ToolResult]) -> Iterator[Message]:
+    """The results of one round, and what images they hold."""
+    for result in results:
+        yield Message(role="tool", parts=(_text_only(result),))
+    images = [typed(part) for result in results for part in result.parts if isinstance(part, Image)]
     if images:
         yield Message(role="user", parts=tuple(images))
 
@@ -69,53 +76,86 @@ def _text_only(result: ToolResult) -> ToolResult:
 
 @dataclass(slots=True)
 class _OpenCall:
-    asked: str
     written: str
     name: str
-    turn: int
     is_answered: bool = False
+
+
+type _Tie = tuple[str, str]
+"""What ties a result to a call: its id, the tool's name, or nothing but the order."""
+
+_ORDER: _Tie = ("order", "")
 
 
 class _Binder:
     """Gives each call a distinct id and each result the id of its call, in the order of the conversation.
 
-    A made-up id counts the calls so far, so that it does not change when the conversation goes on: providers
-    cache by prefix.
+    Made-up ids are numbered, so that they stay when the conversation goes on: providers cache by prefix. Calls wait in queues by tie, the latest turn's first, so that the work grows with the
+    conversation and not with its square.
     """
 
     def __init__(self, messages: Sequence[Message]) -> None:
         parts = [part for message in messages for part in message.parts]
-        self._reserved = {part.id for part in parts if isinstance(part, ToolCall)}
-        self._reserved |= {part.call_id for part in parts if isinstance(part, ToolResult)}
-        self._written: set[str] = set()
-        self._calls: list[_OpenCall] = []
+        self._asked = {part.id for part in parts if isinstance(part, ToolCall)}
+        self._asked |= {part.call_id for part in parts if isinstance(part, ToolResult)}
+        self._ids = DistinctIds()
+        self._made_count = 0
+        self._waiting: defaultdict[_Tie, list[deque[_OpenCall]]] = defaultdict(list)
+        self._last: dict[str, _OpenCall] = {}
 
-    def call(self, call: ToolCall, turn: int) -> ToolCall:
-        """The call with an id that no other has, and with arguments."""
-        written = distinct(fitting(call.id), self._written) if call.id else self._made_up()
-        self._calls.append(_OpenCall(call.id, written, call.name, turn))
-        return replace(call, id=written, arguments=call.arguments or "{}")
+    def named(self, parts: Sequence[Part]) -> list[Part]:
+        """The parts of one turn, each call with an id that no other has, and with arguments."""
+        named: list[Part] = []
+        queues: defaultdict[_Tie, deque[_OpenCall]] = defaultdict(deque)
+        for part in parts:
+            if not isinstance(part, ToolCall):
+                named.append(part)
+                continue
+            call = _OpenCall(self._ids.of(fitting(part.id)) if part.id else self._made_up(), part.name)
+            named.append(replace(part, id=call.written, arguments=part.arguments or "{}"))
+            self._last[part.id] = call
+            for tie in (("id", part.id), ("name", part.name), _ORDER):
+                queues[tie].append(call)
+        for tie, queue in queues.items():
+            self._waiting[tie].append(queue)
+        return named
 
-    def result(self, result: ToolResult) -> ToolResult:
-        """The result with its call's id and name: found by id, else by name, else by order."""
-        answered = self._by_id(result.call_id) if result.call_id else self._by_order(result.name)
-        if answered is None:
-            return replace(result, call_id=fitting(result.call_id) or self._made_up(), name="")
-        answered.is_answered = True
-        return replace(result, call_id=answered.written, name=answered.name)
+    def bound(self, results: Sequence[ToolResult]) -> list[ToolResult]:
+        """The results of one round with the ids and names of their calls.
+
+        An id that no call has says no more than none: clients exist that keep it on the result alone.
+        """
+        calls = [self._by_id(result.call_id) for result in results]
+        for index, result in enumerate(results):
+            if calls[index] is None and result.name:
+                calls[index] = self._take(("name", result.name))
+        calls = [call or self._take(_ORDER) for call in calls]
+        return [
+            replace(result, call_id=call.written, name=call.name) if call else self._loose(result)
+            for result, call in zip(results, calls, strict=True)
+        ]
 
     def _by_id(self, call_id: str) -> _OpenCall | None:
-        """Of several calls with this id the first that waits, else the last: some models restart ids each turn."""
-        known = [call for call in self._calls if call.asked == call_id]
-        return next((call for call in known if not call.is_answered), known[-1] if known else None)
+        """Of several calls with this id the one that waits, else the last: some models restart ids each turn."""
+        return (self._take(("id", call_id)) or self._last.get(call_id)) if call_id else None
 
-    def _by_order(self, name: str) -> _OpenCall | None:
-        waiting = sorted(
-            (call for call in self._calls if not call.is_answered), key=lambda call: call.turn, reverse=True
-        )
-        return next((call for call in waiting if call.name == name), waiting[0] if waiting else None)
+    def _take(self, tie: _Tie) -> _OpenCall | None:
+        turns = self._waiting[tie]
+        while turns:
+            while turns[-1]:
+                call = turns[-1].popleft()
+                if not call.is_answered:
+                    call.is_answered = True
+                    return call
+            turns.pop()
+        return None
+
+    def _loose(self, result: ToolResult) -> ToolResult:
+        return replace(result, call_id=fitting(result.call_id) or self._made_up(), name="")
 
     def _made_up(self) -> str:
-        made_up = distinct(f"call_{len(self._calls) + 1}", self._reserved | self._written)
-        self._written.add(made_up)
-        return made_up
+        while True:
+            self._made_count += 1
+            made_up = f"call_{self._made_count}"
+            if made_up not in self._asked and made_up not in self._ids:
+                return self._ids.of(made_up)

@@ -44,8 +44,9 @@ def json_value(data: bytes) -> object:
 def members_of(data: bytes) -> dict[str, msgspec.Raw]:
     """The top level of a provider's object, to be passed on; irregular text is cleaned. Raises `Malformed`."""
     try:
-        if data.isascii() or data.decode():
-            return splice.top_level(data)
+        if not data.isascii():
+            data.decode()  # what is only passed on is not looked at otherwise
+        return splice.top_level(data)
     except (lenient.Undecodable, UnicodeDecodeError):
         pass
     try:

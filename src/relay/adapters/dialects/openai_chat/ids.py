@@ -15,14 +15,25 @@ def completion_id(scene_id: str) -> str:
     return scene_id if scene_id.startswith("chatcmpl-") else f"chatcmpl-{scene_id}"
 
 
-def distinct(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or its first numbered variant that is not taken; the result is taken from then on."""
-    found, number = wanted, 1
-    while found in taken:
-        number += 1
-        found = f"{wanted}_{number}"
-    taken.add(found)
-    return found
+class DistinctIds:
+    """Ids of which none is given twice: the second of a kind is numbered."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
+
+    def __contains__(self, wanted: str) -> bool:
+        return wanted in self._taken
+
+    def of(self, wanted: str) -> str:
+        """`wanted`, or its first numbered variant that is not taken."""
+        found, number = wanted, self._numbers.get(wanted, 1)
+        while found in self._taken:
+            number += 1
+            found = f"{wanted}_{number}"
+        self._numbers[wanted] = number
+        self._taken.add(found)
+        return found
 
 
 def fitting(call_id: str) -> str:
@@ -38,8 +49,10 @@ class CallIds:
 
     def __init__(self, scene_id: str) -> None:
         self._tail = _OTHER.sub("", scene_id)[-_TAIL_CHARACTERS:]
-        self._taken: set[str] = set()
+        self._ids = DistinctIds()
+        self._count = 0
 
     def of(self, call_id: str) -> str:
         """The id to write for the next call."""
-        return distinct(call_id or f"call_{self._tail}_{len(self._taken)}", self._taken)
+        self._count += 1
+        return self._ids.of(call_id or f"call_{self._tail}_{self._count}")

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import assert_never
 
 from relay.adapters.dialects.openai_chat.arranging import arranged
-from relay.adapters.dialects.openai_chat.ids import completion_id, distinct
+from relay.adapters.dialects.openai_chat.ids import DistinctIds, completion_id
 from relay.adapters.dialects.openai_chat.options import effort_of
 from relay.adapters.dialects.openai_chat.reading import settled_reason
 from relay.adapters.dialects.openai_chat.request import NAME, own_extras, settled
@@ -114,8 +114,8 @@ def _norm_choice(choice: Choice) -> Choice:
         parts.append(Text(text=said.text))
     if said.refusal:
         parts.append(Refusal(text=said.refusal))
-    taken: set[str] = set()
-    parts += [replace(call, id=call.id and distinct(call.id, taken)) for call in said.calls]
+    ids = DistinctIds()
+    parts += [replace(call, id=call.id and ids.of(call.id)) for call in said.calls]
     finish = settled_reason(choice.finish, has_calls=bool(said.calls))
     logprobs = tuple(_finite(token) for token in choice.logprobs)
     return replace(choice, parts=tuple(parts), finish=finish, raw_finish=finish, logprobs=logprobs)

@@ -64,7 +64,7 @@ class _Call:
         self.slot = slot
         self.id = ""
         self.name = ""
-        self.held = ""
+        self.held: list[str] = []
         self.is_started = False
 
 
@@ -96,7 +96,8 @@ class _Choice:
         call = self._find(delta, name)
         if not call.is_started:
             call.id = call.id or delta.id or ""
-            call.name, call.held = call.name or name, call.held + arguments
+            call.name = call.name or name
+            call.held.append(arguments)
             if call.name:
                 self._start(call, events)
         elif arguments:
@@ -127,8 +128,8 @@ class _Choice:
         events.append(
             PartStarted(index=call.slot, kind="tool_call", call_id=call.id, name=call.name, choice=self.index)
         )
-        if call.held:
-            events.append(PartDelta(index=call.slot, text=call.held, choice=self.index))
+        if held := "".join(call.held):
+            events.append(PartDelta(index=call.slot, text=held, choice=self.index))
 
     def reason(self) -> FinishReason:
         """Raises the failure that the finish word stands for, or `Interrupted` when there was none."""

@@ -1,5 +1,6 @@
 """Answers into a client's bytes, streamed or whole."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from msgspec import UNSET
@@ -67,7 +68,7 @@ class _OpenChoice:
         self.call_ids = CallIds(scene_id)
         self.call_count = 0
         self.is_open = False
-        self.logprobs: tuple[TokenLogprob, ...] = ()
+        self.logprobs: list[TokenLogprob] = []
 
 
 class Encoder:
@@ -98,7 +99,7 @@ class Encoder:
             case Finished():
                 return self._finish(event)
             case LogprobsReported(tokens=tokens, choice=index):
-                self._choice(index).logprobs += tokens
+                self._choice(index).logprobs.extend(tokens)
             case UsageReported(usage=usage):
                 self._usage = usage if self._usage is None else self._usage.merged(usage)
             case Failed(error=error):
@@ -141,7 +142,7 @@ class Encoder:
         part.is_empty = False
         match part.kind:
             case "text":
-                logprobs, choice.logprobs = choice.logprobs, ()
+                logprobs, choice.logprobs = choice.logprobs, []
                 return self._chunk(event.choice, wire.WrittenDelta(content=event.text), logprobs)
             case "thinking":
                 delta = wire.WrittenDelta(reasoning_content=event.text, reasoning=event.text)
@@ -166,7 +167,7 @@ class Encoder:
         opening = self._opened(event.choice)
         choice = self._choices[event.choice]
         if choice.logprobs:
-            logprobs, choice.logprobs = choice.logprobs, ()
+            logprobs, choice.logprobs = choice.logprobs, []
             opening += self._chunk(event.choice, wire.WrittenDelta(), logprobs)
         reason = settled_reason(event.reason, has_calls=choice.call_count > 0)
         return opening + self._frame(
@@ -190,7 +191,7 @@ class Encoder:
             choice = self._choices[index] = _OpenChoice(self._scene.id)
         return choice
 
-    def _chunk(self, index: int, delta: wire.WrittenDelta, logprobs: tuple[TokenLogprob, ...] = ()) -> bytes:
+    def _chunk(self, index: int, delta: wire.WrittenDelta, logprobs: Sequence[TokenLogprob] = ()) -> bytes:
         tokens = _logprobs(logprobs) if logprobs else None
         return self._frame((wire.WrittenChunkChoice(index=index, delta=delta, logprobs=tokens),))
 
@@ -231,7 +232,7 @@ def _choice(choice: Choice, call_ids: CallIds) -> wire.WrittenChoice:
     )
 
 
-def _logprobs(tokens: tuple[TokenLogprob, ...]) -> wire.WrittenLogprobs:
+def _logprobs(tokens: Sequence[TokenLogprob]) -> wire.WrittenLogprobs:
     """Log probabilities as the wire has them; bytes that are not known are null."""
     return wire.WrittenLogprobs(
         content=tuple(
