@@ -58,6 +58,9 @@ from relay.settings import Settings
 CATCH_UP_S = 5.0
 """How long a stopping server goes on settling its books; what is left is settled at the next start."""
 
+TELL_S = 1.0
+"""How often the state of the books is looked at, to be logged when it changes."""
+
 LISTING_S = 5.0
 """How long a command without a server waits for providers to say what they offer."""
 
@@ -72,6 +75,11 @@ class Books:
     spool: Spool
     settle: SettleUsage
     keys: KeyRing
+
+    @property
+    def problem(self) -> str:
+        """What keeps the books behind; empty when nothing does."""
+        return self.spool.problem or self.settle.problem or self.keys.problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +130,7 @@ async def serve(
             background.start_soon(supervisor.run, "ledger", books.settle.run)
             background.start_soon(supervisor.run, "keys", books.keys.run)
             background.start_soon(supervisor.run, "catalog", providers.catalog.run)
+            background.start_soon(supervisor.run, "trouble", partial(_tell_trouble, books, logger))
             on_ready = partial(_announce, started, settings, listener, providers, authenticate)
             await serve_api(api, [listener], on_ready)
             background.cancel_scope.cancel()
@@ -299,6 +308,20 @@ def _control_handlers(books: Books, providers: Providers) -> Mapping[str, Handle
     create = CreateKey(open_work=work, entropy=SystemEntropy(), clock=clock)
     keys = key_handlers(create, RevokeKey(open_work=work, clock=clock), books.keys.refresh)
     return {**keys, **catalog_handlers(providers.catalog)}
+
+
+async def _tell_trouble(books: Books, logger: Logger) -> None:
+    """Log what keeps the books behind when it begins, changes and ends."""
+    told = ""
+    while True:
+        problem = books.problem
+        if problem != told:
+            if problem:
+                logger.error("books_behind", problem=problem)
+            else:
+                logger.info("books_level")
+            told = problem
+        await anyio.sleep(TELL_S)
 
 
 def _report_trouble(logger: Logger, job: str, error: BaseException) -> None:

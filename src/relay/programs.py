@@ -115,9 +115,15 @@ class CommandPrograms:
 
     def list_keys(self, settings: Settings) -> Sequence[KeyRecord]:
         """As `Programs.list_keys`."""
-        from relay.adapters.outbound.storage.administration import keys_on_file
+        from relay.adapters.outbound.storage.administration import reading
+        from relay.adapters.outbound.storage.repositories import SqlKeyListing
+        from relay.application.manage.keys import ListKeys
 
-        return _run(keys_on_file(_books(settings)))
+        async def listed() -> Sequence[KeyRecord]:
+            async with reading(_books(settings)) as engine:
+                return await ListKeys(keys=SqlKeyListing(engine))()
+
+        return _run(listed()) if _books(settings).exists() else ()
 
     def revoke_key(self, settings: Settings, name: str) -> None:
         """As `Programs.revoke_key`."""
@@ -149,11 +155,12 @@ class CommandPrograms:
             raise Refused(f"the running relay does not answer: {error}", NOT_REACHED) from None
 
     def _reported[T](self, settings: Settings, ask: Callable[[ReportUsage], Coroutine[None, None, T]]) -> T:
-        from relay.adapters.outbound.storage.administration import reading_reports
+        from relay.adapters.outbound.storage.administration import reading
+        from relay.adapters.outbound.storage.reports import SqlUsageReports
 
         async def report() -> T:
-            async with reading_reports(_books(settings)) as reports:
-                return await ask(ReportUsage(reports))
+            async with reading(_books(settings)) as engine:
+                return await ask(ReportUsage(SqlUsageReports(engine)))
 
         return _run(report())
 

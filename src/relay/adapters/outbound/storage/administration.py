@@ -5,15 +5,14 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from relay.adapters.outbound.storage.engine import Database, in_transaction, reading_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from relay.adapters.outbound.storage.engine import Database, reading_engine
 from relay.adapters.outbound.storage.lock import DatabaseLock
-from relay.adapters.outbound.storage.reports import SqlUsageReports
-from relay.adapters.outbound.storage.repositories import SqlKeyRepository
 from relay.adapters.outbound.storage.schema import bring_up
 from relay.adapters.outbound.storage.unit_of_work import open_work
 from relay.application.manage.keys import OpenWork
 from relay.application.settle_usage import StoreUnavailable
-from relay.domain.keys import KeyRecord
 
 
 @asynccontextmanager
@@ -30,28 +29,16 @@ async def administering(path: Path) -> AsyncIterator[OpenWork]:
 
 
 @asynccontextmanager
-async def reading_reports(path: Path) -> AsyncIterator[SqlUsageReports]:
+async def reading(path: Path) -> AsyncIterator[AsyncEngine]:
     """Read the books, whether a server has them or not. Raises `StoreUnavailable`."""
-    if not _is_there(path):
+    _check_there(path)
+    engine = reading_engine(path)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
         raise StoreUnavailable(f"there is no {path}: nothing has been served from here yet")
-    engine = reading_engine(path)
-    try:
-        yield SqlUsageReports(engine)
-    finally:
-        await engine.dispose()
-
-
-async def keys_on_file(path: Path) -> tuple[KeyRecord, ...]:
-    """Every key of the books; none where there are no books. Raises `StoreUnavailable`."""
-    if not _is_there(path):
-        return ()
-    engine = reading_engine(path)
-    try:
-        async with in_transaction(engine) as session:
-            return await SqlKeyRepository(session).all()
-    finally:
-        await engine.dispose()
-
-
-def _is_there(path: Path) -> bool:
-    return path.exists()
