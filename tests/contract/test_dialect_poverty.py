@@ -30,6 +30,7 @@ OPENAI: dict[str, set[str]] = {
     "A tool call without arguments": {"empty arguments filled"},
     "A tool call without an id": {"call id"},
     "The provider's own finish word is left out": {"finish word", "finish derived"},
+    "A log probability that is not finite": {"logprob clipped"},
     "Usage keeps input, output": {"usage class left out", "usage filled with 0", "usage clamped"},
 }
 OLLAMA: dict[str, set[str]] = {
