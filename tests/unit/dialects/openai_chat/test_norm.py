@@ -5,6 +5,7 @@ import pytest
 from relay.adapters.dialects.openai_chat import DIALECT, POVERTY, REQUEST_POVERTY, norm, norm_request
 from relay.domain.chat import (
     ChatRequest,
+    JsonSchema,
     Message,
     Reasoning,
     Refusal,
@@ -77,6 +78,7 @@ def test_a_request_keeps() -> None:
         messages=(Message(role="assistant", parts=(Text(text="a"), Text(text=""), Thinking(text="b"))),),
         tools=(ToolSpec(name="f", parameters=' {"a": "\u2028"} '),),
         sampling=Sampling(stop=("", "x")),
+        output=JsonSchema(schema=" {} ", name="n"),
         reasoning=Reasoning(budget_tokens=4096),
         stream=True,
         extras={"openai.chat": {"a": " 1 ", "b": "null", "c.d": "1"}, "ollama.chat": {"e": "1"}},
@@ -87,6 +89,7 @@ def test_a_request_keeps() -> None:
         messages=(Message(role="assistant", parts=(Thinking(text="b"), Text(text="a"))),),
         tools=(ToolSpec(name="f", parameters='{"a": "\\u2028"}'),),
         sampling=Sampling(stop=("x",)),
+        output=JsonSchema(schema="{}", name="n"),
         reasoning=Reasoning(effort="medium"),
         stream=True,
         include_usage=True,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from relay.adapters.dialects.base import MAX_EVENT_BYTES
 from relay.adapters.dialects.openai_chat import DIALECT
 from relay.domain.chat import Text
 from relay.domain.errors import (
@@ -113,7 +114,29 @@ def test_what_is_not_json_is_malformed(data: bytes) -> None:
     assert isinstance(failure_of(data), Malformed)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'data: {"usage":' + b"[" * 9999 + b"]" * 9999 + b"}\n\n",
+        b'data: {"choices":[{"index":"0","delta":{"content":'
+        + b'[{"thinking":' * 1500
+        + b"}]" * 1500
+        + b"}}]}\n\n",
+        +b'[{"thinking":' * 900 + b'""' + b"}]" * 900 + b"}}]}\n\n",
+    ],
+)
+def test_what_is_nested_without_end_is_malformed(data: bytes) -> None:
+    assert isinstance(failure_of(data), Malformed)
+
+
 class TestInPlaceOfAStream:
+    def test_it_is_bounded(self) -> None:
+        decoder = DIALECT.decoder()
+        decoder.feed(b'{"choices":[')
+        events = decoder.feed(b" " * (MAX_EVENT_BYTES + 1))
+        assert isinstance(events[-1], Failed)
+        assert isinstance(events[-1].error, Malformed)
+
     def test_a_whole_answer_is_read(self) -> None:
         body = whole(
             {"role": "assistant", "content": "x"}, usage={"prompt_tokens": 1, "completion_tokens": 2}

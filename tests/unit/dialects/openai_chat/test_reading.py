@@ -68,6 +68,12 @@ def test_thinking_is_read_once_under_any_of_its_names(delta: Json) -> None:
     assert choice_of(said(delta), said({"content": "4"}), STOP).parts == (Thinking(text="hm"), Text(text="4"))
 
 
+def test_thinking_in_an_irregular_chunk_is_read_too() -> None:
+    for thinking in ([{"type": "text", "text": "hm"}], "hm"):
+        chunk = said({"content": [{"type": "thinking", "thinking": thinking}, 5]})
+        assert choice_of(chunk, STOP).parts == (Thinking(text="hm"),)
+
+
 def test_one_chunk_may_end_the_thinking_and_begin_the_text() -> None:
     both = [{"type": "thinking", "thinking": [{"type": "text", "text": "m."}]}, {"type": "text", "text": "1"}]
     chunks = said({"reasoning": "h"}), said({"content": both}), said({"content": "44"}, "stop")
@@ -80,6 +86,12 @@ def test_late_thinking_still_goes_before_the_text() -> None:
     ).parts == (
         Thinking(text="b"),
         Text(text="ac"),
+    )
+
+
+def test_a_refusal_may_stand_in_a_list() -> None:
+    assert choice_of(said({"content": [{"type": "refusal", "refusal": "no"}]}), STOP).parts == (
+        Refusal(text="no"),
     )
 
 
@@ -169,6 +181,11 @@ class TestFinish:
         assert choice_of(said({"content": "x"}), STOP, end=b"").finish == "stop"
         cut = stream_of([said({"content": "x"}), STOP], end=b"").removesuffix(b"\n\n")
         assert choice_of(cut, end=b"").finish == "stop"
+
+    @pytest.mark.parametrize("rest", [b"data: [DO", b'data: {"choices":[],"usage":{"prompt_to', b"da"])
+    def test_an_event_cut_short_after_the_finish_takes_nothing_away(self, rest: bytes) -> None:
+        assert choice_of(said({"content": "x"}), STOP, end=rest).parts == (Text(text="x"),)
+        assert isinstance(failure_of(said({"content": "x"}), end=rest), Interrupted)
 
     @pytest.mark.parametrize("end", [b"", b"data: [DONE]\n\n"])
     def test_an_end_without_a_finish_is_an_interruption(self, end: bytes) -> None:

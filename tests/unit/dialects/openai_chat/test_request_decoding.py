@@ -94,6 +94,17 @@ def test_an_assistants_thinking_comes_first_under_any_of_its_names(name: str) ->
     assert message.parts == (Thinking(text="2+2"), Text(text="4"))
 
 
+def test_an_assistants_refusal_is_read() -> None:
+    (message,) = heard({"role": "assistant", "refusal": "no"})
+    assert message.parts == (Refusal(text="no"),)
+
+
+def test_an_effort_of_another_scale_stays_as_it_is() -> None:
+    request = asked(reasoning={"effort": "ultra", "max_tokens": 5})
+    assert request.reasoning is None
+    assert json.loads(request.extras["openai.chat"]["reasoning"]) == {"effort": "ultra", "max_tokens": 5}
+
+
 def test_a_tool_round_knows_the_tools_name() -> None:
     _, result = heard(
         {

@@ -132,6 +132,12 @@ class TestRepairs:
         ]
         assert chunks[-1]["x"] == 1
 
+    def test_log_probabilities_stay_with_their_text(self) -> None:
+        chunk = said({"role": "assistant", "content": "a"}, "stop")
+        chunk["choices"][0]["logprobs"] = {"content": [{"token": "a", "logprob": -1.0}]}
+        choices = [chunk["choices"][0] for chunk in frames_of(passed(chunk))]
+        assert [choice["logprobs"] is None for choice in choices] == [False, True]
+
     def test_an_answer_of_one_chunk_gets_its_role(self) -> None:
         assert deltas_of(passed(STOP)) == [{"role": "assistant"}, {}]
 

@@ -69,6 +69,15 @@ def test_id_and_name_may_be_repeated() -> None:
     assert calls_of(piece, piece, STOP) == [("a", "f", "11")]
 
 
+def test_a_delta_without_a_function_adds_nothing() -> None:
+    call_delta = calling(call(index=0, id="a", name="f", arguments="1"))
+    assert calls_of(call_delta, calling({"index": 0, "function": "x"}), STOP) == [("a", "f", "1")]
+
+
+def test_a_call_without_any_name_is_still_told() -> None:
+    assert calls_of(calling(call(index=0, id="a", arguments="1")), STOP) == [("a", "", "1")]
+
+
 def test_a_name_may_come_late() -> None:
     assert calls_of(
         calling(call(index=0, id="a", arguments="1")),

@@ -44,6 +44,12 @@ def test_a_whole_answer_means() -> None:
     assert answer.usage == Usage(input_tokens=1, output_tokens=2)
 
 
+def test_calls_that_share_an_id_are_told_apart() -> None:
+    calls = [{"id": "a", "function": {"name": name, "arguments": "{}"}} for name in ("f", "g")]
+    (choice,) = DIALECT.decode_response(whole({"tool_calls": calls})).choices
+    assert [part.name for part in choice.parts if isinstance(part, ToolCall)] == ["f", "g"]
+
+
 def test_choices_that_share_an_index_are_told_apart() -> None:
     choice = {"index": 0, "message": {"content": "x"}, "finish_reason": "stop"}
     answer = DIALECT.decode_response(json.dumps({"choices": [choice, choice]}).encode())

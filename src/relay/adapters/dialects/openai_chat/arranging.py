@@ -90,8 +90,9 @@ _ORDER: _Tie = ("order", "")
 class _Binder:
     """Gives each call a distinct id and each result the id of its call, in the order of the conversation.
 
-    Made-up ids are numbered, so that they stay when the conversation goes on: providers cache by prefix. Calls wait in queues by tie, the latest turn's first, so that the work grows with the
-    conversation and not with its square.
+    Made-up ids are numbered, so that they stay when the conversation goes on: providers cache by prefix. Calls
+    wait in queues by tie, the latest turn's first, so that the work grows with the conversation and not with its
+    square.
     """
 
     def __init__(self, messages: Sequence[Message]) -> None:

@@ -20,8 +20,7 @@ _PLACE = re.compile(r" - at `\$\.?(?:\[\.\.\.\])?([^`]*)`")
 def peek(body: bytes) -> Envelope:
     """The envelope of a request. Raises `InvalidRequest`."""
     peeked = regular(body, _peeked.decode)
-    if not body.isascii():
-        check_utf8(body)
+    check_utf8(body)
     if not peeked.model:
         raise InvalidRequest(
             "you must provide a model parameter", code="missing_required_parameter", param="model"
@@ -62,6 +61,8 @@ def regular[T](body: bytes, decode: Callable[[bytes], T]) -> T:
 
 def check_utf8(body: bytes) -> None:
     """Raises `InvalidRequest` when the body is not UTF-8: what is only passed on is not looked at otherwise."""
+    if body.isascii():
+        return
     try:
         body.decode()
     except UnicodeDecodeError as error:

@@ -146,8 +146,9 @@ def write_sampling(sampling: Sampling, body: wire.ChatBody) -> None:
 
 
 def knows_effort(body: wire.ChatBody) -> bool:
-    """Whether the effort is absent or one of the neutral scale: servers have words of their own."""
-    return body.reasoning_effort is None or body.reasoning_effort in EFFORTS
+    """Whether any effort asked for is one of the neutral scale: servers have words of their own."""
+    asked = (body.reasoning_effort, body.reasoning.effort if body.reasoning else None)
+    return all(effort is None or effort in EFFORTS for effort in asked)
 
 
 def read_reasoning(body: wire.ChatBody) -> Reasoning | None:

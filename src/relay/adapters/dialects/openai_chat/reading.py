@@ -220,10 +220,13 @@ def read_whole(body: bytes) -> ChatResponse:
     Raises `Malformed`, also when the answer is not finished, or the provider's own failure.
     """
     chunk = read_chunk(body)
-    indexes = {choice.index for choice in chunk.choices or ()}
-    if len(indexes) < len(chunk.choices or ()):
-        for position, choice in enumerate(chunk.choices or ()):
+    choices = chunk.choices or []
+    share_an_index = len({choice.index for choice in choices}) < len(choices)
+    for position, choice in enumerate(choices):
+        if share_an_index:
             choice.index = position
+        for number, call in enumerate(choice.message.tool_calls or () if choice.message else ()):
+            call.index = number  # each is a call of its own, whatever ids they have
     reader, events = AnswerReader(), list[StreamEvent]()
     try:
         reader.take(chunk, events)

@@ -22,7 +22,6 @@ NAME: Final[DialectName] = "openai.chat"
 
 _body = msgspec.json.Decoder(wire.ChatBody, strict=False)
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
-_encoder = msgspec.json.Encoder()
 
 _KNOWN = frozenset(wire.ChatBody.__struct_fields__)
 _NESTED: Mapping[str, frozenset[str]] = {

@@ -1,13 +1,14 @@
 """A provider's stream: bytes in, events out."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from relay.adapters.dialects.base import MAX_EVENT_BYTES
 from relay.adapters.dialects.framing import SseEvent, SseSplitter
 from relay.adapters.dialects.openai_chat import wire
 from relay.adapters.dialects.openai_chat.chunks import read_chunk
 from relay.adapters.dialects.openai_chat.reading import AnswerReader, read_whole
-from relay.domain.errors import Interrupted, Malformed, UpstreamError
+from relay.domain.errors import Malformed, UpstreamError
 from relay.domain.events import Failed, StreamEvent
 from relay.domain.folding import unfold
 
@@ -61,8 +62,6 @@ class Decoder:
                 self._is_over = self.is_complete = True
             else:
                 self._take_rest(events)
-                if not self._is_over:
-                    self._end(events)
         except UpstreamError as error:
             self._fail(error, events)
         return events
@@ -81,10 +80,11 @@ class Decoder:
                 self._on_chunk(chunk, data)
 
     def _take_rest(self, events: list[StreamEvent]) -> None:
-        try:
+        """An event cut off in the middle says nothing; whether the answer is complete, its finish word says."""
+        with suppress(Malformed):
             self._take(self._splitter.close(), events)
-        except Malformed:  # cut off in the middle of an event: it is the connection that broke
-            raise Interrupted("the provider's stream ended in the middle of an event") from None
+        if not self._is_over:
+            self._end(events)
 
     def _end(self, events: list[StreamEvent]) -> None:
         self._reader.end(events)
