@@ -9,7 +9,7 @@ import pytest
 
 from relay.domain.capabilities import CAPABILITIES
 from relay.domain.catalog import Catalog
-from tests.support.asgi import Answer, call
+from tests.support.asgi import Answer, call, exchange
 from tests.support.builders import catalog, provider
 from tests.unit.inbound_http.listener import CONTEXT, Listener, listening
 
@@ -87,6 +87,28 @@ async def test_keys_guard_the_listings_and_nothing_else(path: str) -> None:
         assert isinstance(answer.json()["error"], str)
     assert (await get(path, listener, authorization=f"Bearer {key}")).status == 200
     assert (await get(path, listener, **{"x-api-key": key})).status == 200
+
+
+@pytest.mark.parametrize("hot_in_front", [True, False], ids=["in_front", "routed"])
+async def test_every_answer_names_its_request_once(hot_in_front: bool) -> None:
+    listener = listening(hot_in_front=hot_in_front)
+    chat = b'{"model": "basic", "messages": [{"role": "user", "content": "hi"}], "stream": false}'
+    for method, path, sent in (
+        ("GET", "/", b""),
+        ("GET", "/nope", b""),
+        ("PUT", "/v1/models", b""),
+        ("OPTIONS", "/api/tags", b""),
+        ("POST", "/api/show", b"{"),
+        ("POST", "/api/chat", chat),
+        ("POST", "/v1/chat/completions", chat),
+        ("POST", "/v1/chat/completions", b"{"),
+        ("GET", "/api/chat", b""),
+        ("OPTIONS", "/api/chat", b""),
+    ):
+        async with exchange(listener.api, method, path, body=sent) as going:
+            await going.end()
+        named = [value for name, value in going.header_pairs if name == "x-request-id"]
+        assert named == [listener.lines[-1].request_id], (method, path)
 
 
 @pytest.mark.parametrize("path", ["/nope", "/api", "/api/nope", "/schema", "/api/tags/x", "/api/pul"])

@@ -215,6 +215,26 @@ async def test_garbage_on_the_wire_is_refused_and_nobody_called() -> None:
     assert listener.backend.calls == []
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"/v1/models/%00%0d%0a", 404),
+        (b"/v1/models/%ff%fe", 404),
+        (b"/v1/models/" + b"x" * 10_000, 404),
+        (b"/api/tags?" + b"key=" * 5000, 200),
+        (b"/%2e%2e/api/tags", 404),
+        (b"/api%2ftags", 200),
+    ],
+)
+async def test_an_odd_path_is_an_ordinary_answer(target: bytes, status: int) -> None:
+    listener = listening()
+    async with served(listener.api) as url, connected(url) as connection:
+        await connection.send_bytes(b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n" % target)
+        assert (await connection.head()).status == status
+        assert b"\r" not in await connection.body()
+    assert listener.events == []
+
+
 async def test_a_stop_lets_streams_end_and_new_requests_know() -> None:
     listener, stop = listening(TapeBackend((*HELLO[:2], 0.6, *HELLO[2:]))), Stop()
     async with served(listener.api, stop=stop) as url, asking(url) as running:

@@ -5,7 +5,8 @@ import asyncio
 import anyio
 import pytest
 
-from tests.support.asgi import exchange
+from relay.adapters.inbound.http.asgi import Message
+from tests.support.asgi import exchange, http_scope
 from tests.support.fakes_chat import Step, TapeBackend, text_tape
 from tests.unit.inbound_http.chatting import (
     OLLAMA,
@@ -20,6 +21,7 @@ from tests.unit.inbound_http.listener import (
     USAGE,
     listening,
 )
+from tests.unit.inbound_http.sent import Sent
 
 pytestmark = pytest.mark.anyio
 
@@ -127,3 +129,18 @@ async def test_a_call_interrupted_before_its_first_byte_is_a_503(path: str) -> N
         answer = await going.end()
     assert (answer.status, answer.headers["connection"]) == (503, "close")
     assert [ended.outcome for ended in listener.books.ended] == ["interrupted"]
+
+
+@both
+async def test_a_server_that_never_tells_of_a_disconnect_leaves_no_task_behind(path: str) -> None:
+    listener, before = listening(), asyncio.all_tasks()
+    messages: list[Message] = [{"type": "http.request", "body": body(path, stream=True), "more_body": False}]
+
+    async def receive() -> Message:
+        if not messages:
+            await anyio.sleep_forever()
+        return messages.pop()
+
+    await listener.api(http_scope("POST", path), receive, Sent())
+    await anyio.sleep(0)
+    assert asyncio.all_tasks() == before

@@ -93,6 +93,39 @@ async def test_a_bad_body_is_a_400_in_the_dialects_shape(path: str, sent: bytes,
     assert listener.backend.calls == []
 
 
+HOSTILE = [
+    b'"temperature": 1e400',
+    b'"seed": ' + b"9" * 5000,
+    b'"temperature": NaN',
+    b'"stop": "\\ud83d"',
+    b'"stop": "\x00"',
+    b'"user": "\\u0000"',
+    b'"stream": "yes"',
+    b'"messages": 7',
+    b'"messages": [{"role": 1, "content": {}}]',
+    b'"messages": [{"role": "tool", "content": [[[]]]}]',
+    b'"tools": [{"function": null}]',
+    b'"options": []',
+    b'"model": "up/basic\\r\\nx-evil: 1"',
+    b'"model": {"a": 1}',
+    b'"x": ' + b'{"a":' * 5000 + b"1" + b"}" * 5000,
+]
+
+
+@both
+async def test_no_body_makes_the_relay_fail(path: str) -> None:
+    listener = listening()
+    usual = b'"model": "up/basic", "messages": [{"role": "user", "content": "hi"}], "stream": false'
+    for hostile in HOSTILE:
+        for sent in (b"{%b, %b}" % (usual, hostile), b"\xef\xbb\xbf{%b}" % usual, b"{%b}]" % usual):
+            answer = await call(listener.api, "POST", path, body=sent)
+            assert answer.status < 500, (hostile[:60], answer.body)
+            assert "x-evil" not in answer.headers
+            if answer.status != 200:
+                assert error_text(path, answer)
+    assert listener.events == []
+
+
 @both
 async def test_an_unknown_model_is_a_404(path: str) -> None:
     answer = await call(listening().api, "POST", path, body=body(path, "zzz"))

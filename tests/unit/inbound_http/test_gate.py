@@ -43,7 +43,7 @@ async def test_what_is_over_the_limit_is_told_when_to_come_again_in_its_own_lang
     listener = listening(TapeBackend(HELLO, before=(5.0,)), max_in_flight=1)
     async with exchange(listener.api, "POST", CHAT, body=body()):
         await in_flight(listener, 1)
-        openai = await call(listener.api, "POST", CHAT, body=body())
+        openai = await call(listener.api, "POST", f"/{CHAT}/", body=body())
         ollama = await call(listener.api, "GET", "//api/tags")
         assert (openai.status, ollama.status) == (503, 503)
         assert openai.headers["retry-after"] == ollama.headers["retry-after"] == "1"
