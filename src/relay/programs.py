@@ -119,11 +119,13 @@ class CommandPrograms:
         from relay.adapters.outbound.storage.repositories import SqlKeyListing
         from relay.application.manage.keys import ListKeys
 
+        path = _books(settings)
+
         async def listed() -> Sequence[KeyRecord]:
-            async with reading(_books(settings)) as engine:
+            async with reading(path) as engine:
                 return await ListKeys(keys=SqlKeyListing(engine))()
 
-        return _run(listed()) if _books(settings).exists() else ()
+        return _run(listed()) if path.exists() else ()
 
     def revoke_key(self, settings: Settings, name: str) -> None:
         """As `Programs.revoke_key`."""
