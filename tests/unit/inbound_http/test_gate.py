@@ -5,7 +5,6 @@ import json
 import anyio
 import pytest
 
-from relay.adapters.inbound.http.dispatch import canonical
 from tests.support.asgi import call, exchange
 from tests.support.fakes_chat import TapeBackend
 from tests.unit.inbound_http.listener import HELLO, Listener, listening, openai_body
@@ -118,22 +117,6 @@ async def test_a_refused_request_has_its_line_too() -> None:
     await call(listener.api, "GET", "/api/tags")
     (line,) = listener.lines
     assert (line.status, line.outcome, line.error) == (503, "error", "overloaded")
-
-
-@pytest.mark.parametrize(
-    ("path", "plain"),
-    [
-        ("/", "/"),
-        ("//", "/"),
-        ("", "/"),
-        ("/api/tags", "/api/tags"),
-        ("/api/tags/", "/api/tags"),
-        ("//api///tags//", "/api/tags"),
-        ("/v1/models/a/b:c", "/v1/models/a/b:c"),
-    ],
-)
-def test_a_path_has_one_form(path: str, plain: str) -> None:
-    assert canonical(path) == plain
 
 
 def body(*, stream: bool = True) -> bytes:

@@ -59,12 +59,13 @@ class Dispatch:
                 if one_of(headers, b"x-request-id") is None:
                     headers.append((b"x-request-id", line.request_id.encode()))
                 message = {**message, "headers": headers}
-            await send(message)
+            try:
+                await send(message)
+            except OSError:
+                line.outcome = "cancelled"
 
         try:
             await self._framework(scope, receive, note)
-        except OSError:
-            line.outcome = "cancelled"
         except Exception as error:
             failure = unexpected(self._log, line.request_id, error)
             line.outcome, line.error = "error", failure.code or ""
