@@ -56,10 +56,10 @@ class TestStream:
     def test_bytes_are_as_openais(self) -> None:
         data = written(unfold(answer(Text(text="Hi"))))
         head = (
-            b'data: {"id":"chatcmpl-0199-aa11-bb22","created":1790000000,"model":"asked-for",'
-            b'"choices":[{"index":0,"delta":'
+            b'data: {"id":"chatcmpl-0199-aa11-bb22","object":"chat.completion.chunk","created":1790000000,'
+            b'"model":"asked-for","choices":[{"index":0,"delta":'
         )
-        tail = b'],"object":"chat.completion.chunk"}\n\n'
+        tail = b"]}\n\n"
         assert data == (
             head + b'{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}' + tail
             + head + b'{"content":"Hi"},"logprobs":null,"finish_reason":null}' + tail

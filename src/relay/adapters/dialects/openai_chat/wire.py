@@ -307,13 +307,13 @@ class WrittenChunkChoice(Struct):
     finish_reason: str | None = None
 
 
-class WrittenChunk(Struct):
+class WrittenChunk(Struct, kw_only=True):
     id: str
+    kind: Literal["chat.completion.chunk"] = field(default="chat.completion.chunk", name="object")
     created: int
     model: str
     choices: tuple[WrittenChunkChoice, ...]
     usage: Usage | UnsetType | None = UNSET
-    kind: Literal["chat.completion.chunk"] = field(default="chat.completion.chunk", name="object")
 
 
 class WrittenMessage(Struct):
@@ -332,10 +332,10 @@ class WrittenChoice(Struct):
     logprobs: WrittenLogprobs | None = None
 
 
-class WrittenCompletion(Struct):
+class WrittenCompletion(Struct, kw_only=True):
     id: str
+    kind: Literal["chat.completion"] = field(default="chat.completion", name="object")
     created: int
     model: str
     choices: tuple[WrittenChoice, ...]
     usage: Usage | UnsetType = UNSET
-    kind: Literal["chat.completion"] = field(default="chat.completion", name="object")
