@@ -7,16 +7,15 @@ provider is down.
 import hashlib
 import re
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import assert_never
 
 from relay.application.calls import Caller
 from relay.application.plan_call import read_name
 from relay.application.ports import CatalogSource
+from relay.domain.access import reached
 from relay.domain.capabilities import Capabilities, Capability
 from relay.domain.catalog import Catalog, ModelEntry, Redirect, Target
 from relay.domain.errors import UnknownModel
-from relay.domain.keys import KeyRecord
 from relay.domain.names import closest, normalise
 from relay.domain.resolution import Ask, Direct, Resolution, Unknown, resolve
 
@@ -72,7 +71,7 @@ class ListModels:
         """Every name the caller may use, newest first: virtual models but redirects, and `provider/model`."""
         _, listed = self._current()
         return tuple(
-            entry.card for entry in listed.values() if _reaches(caller.key, entry.card.name, entry.targets)
+            entry.card for entry in listed.values() if reached(caller.key, entry.card.name, entry.targets)
         )
 
     def find(self, name: str, caller: Caller) -> ModelCard:
@@ -83,7 +82,7 @@ class ListModels:
         """
         catalog, listed = self._current()
         entry = listed.get(normalise(name)) or _led_to(name, catalog)
-        if entry is None or not _reaches(caller.key, name, entry.targets):
+        if entry is None or not reached(caller.key, name, entry.targets):
             near = closest(name, (other.name for other in self(caller)))
             raise UnknownModel(name, near)
         return entry.card
@@ -178,11 +177,3 @@ def _family(entry: ModelEntry, target: Target, catalog: Catalog) -> str:
     guesses = (entry.family, target.model.rpartition("/")[2], provider.kind if provider else "")
     words = (match[0] for guess in guesses if (match := _FAMILY.match(guess.lower())))
     return next(words, "model")
-
-
-def _reaches(key: KeyRecord | None, name: str, targets: tuple[Target, ...]) -> bool:
-    """A key without an allow-list reaches everything; else a pattern must fit the name or one of its targets."""
-    if key is None or not key.models:
-        return True
-    words = (normalise(name), *(normalise(str(target)) for target in targets))
-    return any(fnmatchcase(word, normalise(pattern)) for pattern in key.models for word in words)

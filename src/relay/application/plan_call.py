@@ -1,15 +1,15 @@
 """From a call to its plan: the targets to try, in order, and what is recorded of how they were found."""
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import assert_never
 
 from relay.application.calls import ChatCall
+from relay.domain.access import reached
 from relay.domain.capabilities import Capability, needed
 from relay.domain.catalog import Catalog, Target
 from relay.domain.errors import Forbidden, UnknownModel, Unsupported
 from relay.domain.keys import KeyRecord
-from relay.domain.names import normalise, split_tags
+from relay.domain.names import split_tags
 from relay.domain.resolution import Ask, Direct, Resolution, StepName, Trace, Unknown, resolve
 from relay.domain.tags import Tag, merge, parse
 
@@ -73,19 +73,10 @@ def _is_listed(resolution: Direct, catalog: Catalog) -> bool:
 
 
 def _permitted(name: str, targets: tuple[Target, ...], key: KeyRecord | None) -> tuple[Target, ...]:
-    if key is None or not key.models:
-        return targets
-    patterns = [normalise(pattern) for pattern in key.models]
-    if any(fnmatchcase(normalise(name), pattern) for pattern in patterns):
-        return targets
-    reached = tuple(
-        target
-        for target in targets
-        if any(fnmatchcase(normalise(str(target)), pattern) for pattern in patterns)
-    )
-    if not reached:
+    permitted = reached(key, name, targets)
+    if not permitted:
         raise Forbidden(f"this API key may not use model {name!r}", code="model_not_allowed", param="model")
-    return reached
+    return permitted
 
 
 def _capable(targets: tuple[Target, ...], call: ChatCall, catalog: Catalog) -> tuple[Target, ...]:
