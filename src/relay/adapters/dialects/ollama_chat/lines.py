@@ -119,6 +119,9 @@ class LineReader:
         if not self._started:
             self._started = True
             events.append(Started(model=line.model or ""))
+        if line.logprobs:
+            # Before the text of the same line: whoever writes tokens with their probabilities has both at once.
+            events.append(LogprobsReported(tokens=_logprobs(line.logprobs)))
         message = line.message
         if message is not None:
             if message.thinking:
@@ -127,8 +130,6 @@ class LineReader:
                 self._say("text", message.content, events)
             if message.tool_calls:
                 self._call(message.tool_calls, bytes(line.created_at), events)
-        if line.logprobs:
-            events.append(LogprobsReported(tokens=_logprobs(line.logprobs)))
         if line.done:
             self._finish(line, events)
         return events
