@@ -5,6 +5,7 @@ it reaches any provider. SmolLM2 has 135 million parameters: it proves the way, 
 """
 
 import importlib.util
+import os
 from pathlib import Path
 
 from relay.domain.capabilities import Capabilities
@@ -52,6 +53,8 @@ class LocalModel:
         parameters.model.path = str(weights)
         parameters.n_ctx = CONTEXT_TOKENS * PARALLEL_CALLS
         parameters.n_parallel = PARALLEL_CALLS
+        # llama.cpp's threads spin while they wait for each other: on a busy machine more of them are slower.
+        parameters.cpuparams.n_threads = max(1, (os.cpu_count() or 1) // 2)
         parameters.hostnames = ["127.0.0.1"]
         parameters.port = 0
         parameters.verbosity = -1
