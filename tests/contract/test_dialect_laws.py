@@ -6,13 +6,14 @@ from tests.support.laws.clients import CLIENT_LAWS
 from tests.support.laws.language import Language
 from tests.support.laws.languages import LANGUAGES
 from tests.support.laws.law import Law
+from tests.support.laws.losses import LOSS_LAWS
 from tests.support.laws.pairs import PAIR_LAWS, Pair
 from tests.support.laws.requests import REQUEST_LAWS
 from tests.support.laws.streams import ANSWER_LAWS, STREAM_LAWS
 from tests.support.laws.styles import STYLE_LAWS
 from tests.support.laws.totality import TOTAL_LAWS, bounded
 
-LAWS = (*ANSWER_LAWS, *STREAM_LAWS, *REQUEST_LAWS, *CLIENT_LAWS, *STYLE_LAWS, *TOTAL_LAWS)
+LAWS = (*ANSWER_LAWS, *STREAM_LAWS, *REQUEST_LAWS, *LOSS_LAWS, *CLIENT_LAWS, *STYLE_LAWS, *TOTAL_LAWS)
 PAIRS = [Pair(provider, client) for provider in LANGUAGES for client in LANGUAGES]
 
 pytestmark = pytest.mark.timeout(300)

@@ -60,11 +60,15 @@ def logprobs() -> st.SearchStrategy[tuple[TokenLogprob, ...]]:
 
 
 @cache
-def tool_calls(*, min_size: int = 1, max_size: int = 3) -> st.SearchStrategy[list[ToolCall]]:
-    """Parallel calls with distinct ids; arguments in awkward but legal JSON, none at all, or cut short."""
+def tool_calls(*, nameless: bool = False) -> st.SearchStrategy[list[ToolCall]]:
+    """Parallel calls; arguments in awkward but legal JSON, none at all, or cut short.
+
+    Ids may repeat, as those of small models do; with `nameless` some calls have none, as from old Ollama clients.
+    """
     arguments = st.one_of(json_objects, st.sampled_from(("", "{}", '{"city": "Köln', '{"n":1.0}')))
-    call = st.builds(ToolCall, id=words.map("call_{}".format), name=words, arguments=arguments)
-    return st.lists(call, min_size=min_size, max_size=max_size, unique_by=lambda each: each.id)
+    ids = st.one_of(words.map("call_{}".format), st.sampled_from(("call_a", "" if nameless else "call_b")))
+    call = st.builds(ToolCall, id=ids, name=words, arguments=arguments)
+    return st.lists(call, min_size=1, max_size=3)
 
 
 @cache

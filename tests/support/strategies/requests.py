@@ -23,7 +23,6 @@ from relay.domain.chat import (
     Sampling,
     Text,
     Thinking,
-    ToolCall,
     ToolResult,
     ToolSpec,
 )
@@ -69,10 +68,15 @@ def tool_specs() -> st.SearchStrategy[tuple[ToolSpec, ...]]:
 
 @st.composite
 def _tool_turns(draw: st.DrawFn) -> list[Message]:
-    calls = draw(tool_calls())
+    calls = draw(tool_calls(nameless=True))
     before = draw(_spoken_before_calls)
     results = [
-        ToolResult(call_id=call.id, name=call.name, parts=draw(_result_parts()))
+        ToolResult(
+            call_id=call.id,
+            name=draw(st.sampled_from((call.name, call.name, ""))),
+            parts=draw(_result_parts()),
+            is_error=draw(st.booleans()),
+        )
         for call in draw(st.permutations(calls))
     ]
     return [
@@ -193,6 +197,7 @@ _models = st.sampled_from(("gpt-5-mini", "qwen3:8b", "Org/Modell-ß"))
 _tool_lists = st.one_of(st.just(()), tool_specs())
 _sampling = st.one_of(st.just(Sampling()), samplings())
 _maybe_flag = st.sampled_from((None, True, False))
+_choice_counts = st.sampled_from((1, 1, 1, 1, 1, 3))
 _users = st.sampled_from((None, None, "user-1"))
 
 
@@ -212,6 +217,7 @@ def _requests(draw: st.DrawFn) -> ChatRequest:
         reasoning=draw(reasonings()),
         stream=stream,
         include_usage=stream,
+        choice_count=draw(_choice_counts),
         user=draw(_users),
         extras=draw(extras()),
     )
@@ -219,9 +225,3 @@ def _requests(draw: st.DrawFn) -> ChatRequest:
 
 requests = _requests()
 """Whole requests; a tool choice only where there are tools."""
-
-
-def is_rich(request: ChatRequest) -> bool:
-    """Whether tools, images or thinking are in play."""
-    parts = [part for message in request.messages for part in message.parts]
-    return bool(request.tools) or any(isinstance(part, (ToolCall, Image, Thinking)) for part in parts)
