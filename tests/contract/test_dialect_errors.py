@@ -8,7 +8,14 @@ from hypothesis import given
 
 from relay.domain import errors
 from relay.domain.chat import DialectName
-from relay.domain.errors import NoCandidate, RelayError, TimedOut, UnknownModel, WrongMethod
+from relay.domain.errors import (
+    LacksCapability,
+    NoCandidate,
+    RelayError,
+    TimedOut,
+    UnknownModel,
+    WrongMethod,
+)
 from relay.domain.events import Failed, Finished, PartDelta, PartEnded, PartStarted, StreamEvent
 from tests.support.laws.language import Language, a_scene, failure_of
 from tests.support.laws.languages import LANGUAGES
@@ -26,6 +33,8 @@ def leaves(root: type[RelayError] = RelayError) -> Iterator[type[RelayError]]:
 def made(error: type[RelayError], words: str = "words") -> RelayError:
     if error is TimedOut:
         return TimedOut(words, phase="idle")
+    if error is LacksCapability:
+        return LacksCapability(words, "tools")
     if error is UnknownModel:
         return UnknownModel(words)
     if error is NoCandidate:

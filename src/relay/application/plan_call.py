@@ -7,13 +7,13 @@ from relay.application.calls import ChatCall
 from relay.domain.access import reached
 from relay.domain.capabilities import Capability, needed
 from relay.domain.catalog import Catalog, Target
-from relay.domain.errors import Forbidden, UnknownModel, Unsupported
+from relay.domain.errors import Forbidden, LacksCapability, UnknownModel, Unsupported
 from relay.domain.keys import KeyRecord
 from relay.domain.names import split_tags
 from relay.domain.resolution import Ask, Direct, Resolution, StepName, Trace, Unknown, resolve
 from relay.domain.tags import Tag, merge, parse
 
-_CHECKED: tuple[Capability, ...] = ("completion", "tools", "thinking")
+_CHECKED: tuple[Capability, ...] = ("completion", "tools", "thinking", "insert")
 """Known absences that refuse a call. Vision is left to the provider, as Ollama does."""
 
 
@@ -32,7 +32,7 @@ class Plan:
 def plan_call(call: ChatCall, catalog: Catalog) -> Plan:
     """The plan of a call over one snapshot.
 
-    Raises `UnknownModel`, `Forbidden` when the key does not reach any target, and `Unsupported` when every
+    Raises `UnknownModel`, `Forbidden` when the key does not reach any target, and `LacksCapability` when every
     target is known to lack what the call needs.
     """
     name, words, resolution = read_name(call.name, catalog)
@@ -92,7 +92,6 @@ def _capable(targets: tuple[Target, ...], call: ChatCall, catalog: Catalog) -> t
         lacking = lacking or missing
         if missing is None:
             capable.append(target)
-    if not capable:
-        word = "chat" if lacking == "completion" else lacking
-        raise Unsupported(f'"{call.name}" does not support {word}', param="model")
+    if lacking is not None and not capable:
+        raise LacksCapability(call.name, lacking)
     return tuple(capable)

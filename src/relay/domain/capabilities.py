@@ -48,6 +48,8 @@ def needed(request: ChatRequest) -> frozenset[Capability]:
         needs.add("audio")
     if request.reasoning is not None and request.reasoning.effort != "none":
         needs.add("thinking")
+    if request.completion is not None and request.completion.suffix:
+        needs.add("insert")
     return frozenset(needs)
 
 

@@ -12,7 +12,9 @@ type Role = Literal["system", "developer", "user", "assistant", "tool"]
 type Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 type JsonText = str
 """A complete JSON value as text."""
-type DialectName = Literal["openai.chat", "ollama.chat"]
+type ChatDialectName = Literal["openai.chat", "ollama.chat"]
+type CompletionDialectName = Literal["ollama.generate"]
+type DialectName = ChatDialectName | CompletionDialectName | Literal["openai.completions"]
 
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
@@ -163,8 +165,20 @@ class Reasoning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What makes a call the continuation of a text and not a turn of a chat: chat dialects have no word for it.
+
+    `suffix` is the text that the answer leads up to (fill in the middle). With `raw` the prompt reaches the model
+    as it is, without the template of a chat.
+    """
+
+    suffix: str = ""
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """One chat call.
+    """One chat call. With a `completion` its one user message is the prompt to be continued.
 
     `stream` is what the caller wants of us, `include_usage` whether its stream shall carry usage (only
     dialects that make it optional set it). `extras` holds the fields only one dialect knows, as JSON text by
@@ -183,4 +197,5 @@ class ChatRequest:
     include_usage: bool = False
     choice_count: int = 1
     user: str | None = None
+    completion: Completion | None = None
     extras: Mapping[DialectName, Mapping[str, JsonText]] = field(default_factory=dict)

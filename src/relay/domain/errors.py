@@ -4,6 +4,7 @@
     ├── ClientError              the caller's request cannot be served as it is
     │   ├── InvalidRequest         400  the body, a header or a value is wrong
     │   ├── Unsupported            400  the model or dialect cannot carry what was asked
+    │   │   └── LacksCapability    400  the model is known not to have what the call needs
     │   ├── TooLarge               413  the body is over the limit
     │   ├── UnknownRoute           404  no such path
     │   └── WrongMethod            405  the path exists, the method does not
@@ -33,6 +34,8 @@
 """
 
 from typing import ClassVar, Literal
+
+from relay.domain.capabilities import Capability
 
 type Retry = Literal["never", "same", "other"]
 
@@ -83,6 +86,16 @@ class Unsupported(ClientError):
     """The model or the dialect cannot carry what was asked."""
 
     code = "unsupported_value"
+
+
+class LacksCapability(Unsupported):
+    """No model behind this name has what the call needs; `model` is the name in the caller's or provider's words."""
+
+    def __init__(self, model: str, capability: Capability) -> None:
+        word = "chat" if capability == "completion" else capability
+        super().__init__(f'"{model}" does not support {word}', param="model")
+        self.model = model
+        self.capability = capability
 
 
 class TooLarge(ClientError):

@@ -7,8 +7,8 @@ import pytest
 from relay.application.plan_call import plan_call
 from relay.domain.capabilities import Capabilities, Capability
 from relay.domain.catalog import Catalog, ModelEntry, Pool, ProviderEntry, Router, RouterCandidate
-from relay.domain.chat import ChatRequest, Message, Reasoning, Text, ToolSpec
-from relay.domain.errors import Forbidden, Unsupported
+from relay.domain.chat import ChatRequest, Completion, Message, Reasoning, Text, ToolSpec
+from relay.domain.errors import Forbidden, LacksCapability, Unsupported
 from relay.domain.keys import KeyRecord
 from tests.support.fakes_chat import chat_call
 
@@ -46,8 +46,19 @@ def test_thinking_switched_off_needs_no_thinking_model() -> None:
 
 
 def test_an_embedding_model_does_not_chat() -> None:
-    with pytest.raises(Unsupported, match='"emb" does not support chat'):
+    with pytest.raises(LacksCapability, match='"emb" does not support chat') as caught:
         plan_call(chat_call("emb"), catalog(model("emb", "embedding")))
+    assert (caught.value.model, caught.value.capability) == ("emb", "completion")
+
+
+def test_only_a_model_that_inserts_fills_in_the_middle() -> None:
+    fill = ChatRequest(model="coder", messages=HELLO, completion=Completion(suffix="}"))
+    assert plan_call(
+        chat_call("coder", request=fill), catalog(model("coder", "completion", "insert"))
+    ).targets
+    assert plan_call(chat_call("coder", request=fill), catalog(model("coder", known=False))).targets
+    with pytest.raises(LacksCapability, match='"coder" does not support insert'):
+        plan_call(chat_call("coder", request=fill), catalog(model("coder", "completion")))
 
 
 def test_a_pool_passes_over_the_member_that_lacks_what_is_needed() -> None:

@@ -6,6 +6,7 @@ from relay.domain.capabilities import CAPABILITIES, Capabilities, Capability, ne
 from relay.domain.chat import (
     Audio,
     ChatRequest,
+    Completion,
     Image,
     Message,
     Part,
@@ -53,6 +54,20 @@ def test_a_call_needs_what_it_cannot_do_without(
 def test_tools_that_may_not_be_called_need_no_tools() -> None:
     call = ChatRequest(model="m", messages=(), tools=(TOOL,), tool_choice="none")
     assert needed(call) == {"completion"}
+
+
+@pytest.mark.parametrize(
+    ("completion", "needs"),
+    [
+        (Completion(suffix="}"), {"completion", "insert"}),
+        (Completion(suffix="}", raw=True), {"completion", "insert"}),
+        (Completion(raw=True), {"completion"}),
+    ],
+)
+def test_filling_in_the_middle_needs_a_model_that_inserts(
+    completion: Completion, needs: set[Capability]
+) -> None:
+    assert needed(ChatRequest(model="m", messages=(), completion=completion)) == needs
 
 
 def test_what_a_provider_never_spoke_of_is_not_absent() -> None:

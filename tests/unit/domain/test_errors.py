@@ -6,7 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from relay.domain import errors
-from relay.domain.errors import NoCandidate, RelayError, TimedOut, UnknownModel, UpstreamError, WrongMethod
+from relay.domain.errors import (
+    LacksCapability,
+    NoCandidate,
+    RelayError,
+    TimedOut,
+    UnknownModel,
+    UpstreamError,
+    WrongMethod,
+)
 
 _LINE = re.compile(r"^\s{4}(?P<indent>[│ ]*)[├└]── (?P<name>\w+) +(?P<status>\d{3})?")
 
@@ -36,6 +44,8 @@ LEAVES = [error for error in ALL if not error.__subclasses__()]
 def made(error: type[RelayError]) -> RelayError:
     if error is TimedOut:
         return TimedOut("words", phase="idle")
+    if error is LacksCapability:
+        return LacksCapability("words", "tools")
     if error is UnknownModel:
         return UnknownModel("words")
     if error is NoCandidate:

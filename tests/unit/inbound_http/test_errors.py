@@ -14,6 +14,7 @@ from relay.domain import errors
 from relay.domain.errors import RelayError
 
 KEYWORDS: dict[str, dict[str, Any]] = {
+    "LacksCapability": {"capability": "tools"},
     "TimedOut": {"phase": "idle"},
     "WrongMethod": {"allowed": ("GET", "HEAD")},
     "NoCandidate": {"reasons": ("up is down",)},

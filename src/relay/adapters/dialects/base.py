@@ -1,7 +1,7 @@
 """What a dialect is: the symmetric codec of one wire language, without I/O.
 
-Theory of operation. Inbound uses `peek`, `decode_request` and the encoders; outbound uses `encode_request` and
-the decoders. It is the same object, so it is tested against itself. Decoders raise `InvalidRequest` (the
+Theory of operation. Inbound uses the `ClientDialect` in it, outbound the `ProviderDialect`. Where a language has
+both halves they are one object, a `Dialect`, so it is tested against itself. Decoders raise `InvalidRequest` (the
 client's fault) or `Malformed` (the provider's); anything else that escapes is a bug. Encoders take time and
 identity from a `Scene` and are otherwise deterministic.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from relay.domain.chat import ChatRequest, DialectName
-from relay.domain.errors import RelayError
+from relay.domain.errors import LacksCapability, RelayError, Unsupported
 from relay.domain.events import ChatResponse, StreamEvent
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
@@ -125,8 +125,8 @@ class StreamEncoder(Protocol):
         ...
 
 
-class Dialect(Protocol):
-    """The codec of one wire language."""
+class ClientDialect(Protocol):
+    """What it takes to be spoken to in a wire language: requests read, answers and errors written."""
 
     name: DialectName
     framing: Literal["sse", "ndjson"]
@@ -141,42 +141,65 @@ class Dialect(Protocol):
         """Raises `InvalidRequest` or `Unsupported`."""
         ...
 
-    def encode_request(self, request: ChatRequest) -> WireRequest:
-        """`request.model` and `request.stream` are those for the provider; streams always ask for usage."""
-        ...
-
-    def retarget(self, body: bytes, model: str, *, count_usage: bool) -> WireRequest:
-        """The client's own body with `model` replaced and, for a stream, usage asked for; order kept."""
-        ...
-
-    def decode_response(self, body: bytes) -> ChatResponse:
-        """Raises `Malformed`, or the provider's own failure when the body is an error."""
-        ...
-
     def encode_response(self, response: ChatResponse, scene: Scene) -> bytes:
         """The whole answer, not streamed."""
-        ...
-
-    def rename_response(self, body: bytes, model: str) -> bytes:
-        """A whole answer of this dialect with the model's name replaced and nothing else. Raises `Malformed`."""
-        ...
-
-    def decoder(self) -> StreamDecoder:
-        """A fresh decoder."""
         ...
 
     def encoder(self, scene: Scene) -> StreamEncoder:
         """A fresh encoder."""
         ...
 
-    def tap(self, scene: Scene) -> StreamTap:
-        """A fresh tap."""
+    def encode_error(self, error: RelayError) -> WireError:
+        """An error before the first byte."""
+        ...
+
+
+class ProviderDialect(Protocol):
+    """What it takes to call a provider in its wire language: requests written, answers and errors read."""
+
+    name: DialectName
+    framing: Literal["sse", "ndjson"]
+
+    def encode_request(self, request: ChatRequest) -> WireRequest:
+        """`request.model` and `request.stream` are those for the provider; streams always ask for usage.
+
+        Raises `Unsupported` for what cannot be left out: see `refuse_completion` for what that is to a chat.
+        """
+        ...
+
+    def decode_response(self, body: bytes) -> ChatResponse:
+        """Raises `Malformed`, or the provider's own failure when the body is an error."""
+        ...
+
+    def decoder(self) -> StreamDecoder:
+        """A fresh decoder."""
         ...
 
     def decode_error(self, body: bytes) -> ProviderFault:
         """What an error body of this dialect says. Never raises."""
         ...
 
-    def encode_error(self, error: RelayError) -> WireError:
-        """An error before the first byte."""
+
+class Dialect(ClientDialect, ProviderDialect, Protocol):
+    """A wire language spoken on both sides, so that bytes may pass from one to the other."""
+
+    def retarget(self, body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+        """The client's own body with `model` replaced and, for a stream, usage asked for; order kept."""
         ...
+
+    def rename_response(self, body: bytes, model: str) -> bytes:
+        """A whole answer of this dialect with the model's name replaced and nothing else. Raises `Malformed`."""
+        ...
+
+    def tap(self, scene: Scene) -> StreamTap:
+        """A fresh tap."""
+        ...
+
+
+def refuse_completion(request: ChatRequest) -> None:
+    """For the requests of chat dialects. Raises `Unsupported` when what is asked is more than a chat."""
+    if request.completion is None:
+        return
+    if request.completion.suffix:
+        raise LacksCapability(request.model, "insert")
+    raise Unsupported("raw mode needs a provider that takes prompts; this one takes chats only", param="raw")

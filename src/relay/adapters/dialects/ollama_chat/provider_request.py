@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from relay.adapters.dialects import lenient, splice
-from relay.adapters.dialects.base import WireRequest
+from relay.adapters.dialects.base import WireRequest, refuse_completion
 from relay.adapters.dialects.ollama_chat import options, wire
 from relay.adapters.dialects.ollama_chat.calls import parsed_object
 from relay.adapters.dialects.ollama_chat.history import joined_text, settled
@@ -40,7 +40,8 @@ _members = msgspec.json.Decoder(dict[str, Raw])
 
 
 def encode_request(request: ChatRequest) -> WireRequest:
-    """Raises `Unsupported` for several choices, an image that is not inline, and a schema that is no object."""
+    """Raises `Unsupported`: for a completion, several choices, an image not inline, and a schema that is no object."""
+    refuse_completion(request)
     if request.choice_count > 1:
         raise Unsupported("Ollama gives one answer per call", param="n")
     body: dict[str, object] = {

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from relay.adapters.dialects import lenient, splice
-from relay.adapters.dialects.base import WireRequest
+from relay.adapters.dialects.base import WireRequest, refuse_completion
 from relay.adapters.dialects.openai_chat import options, wire
 from relay.adapters.dialects.openai_chat.arranging import arranged
 from relay.adapters.dialects.openai_chat.envelope import PATH, check_utf8, regular
@@ -39,7 +39,8 @@ def decode_request(body: bytes) -> ChatRequest:
 
 
 def encode_request(request: ChatRequest) -> WireRequest:
-    """The body for a provider, with usage asked for in streams, and what it could not carry."""
+    """The body for a provider, with usage asked for in streams, and what it could not carry. Raises `Unsupported`."""
+    refuse_completion(request)
     extras = own_extras(request.extras)
     others = _raws.decode(extras.pop("tools", "[]"))
     tools = options.written_tools(request.tools, others)
