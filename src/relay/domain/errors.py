@@ -89,7 +89,7 @@ class Unsupported(ClientError):
 
 
 class LacksCapability(Unsupported):
-    """No model behind this name has what the call needs; `model` is the name in the caller's or provider's words."""
+    """The model is known not to have what the call needs; `model` is its name as the caller or provider has it."""
 
     def __init__(self, model: str, capability: Capability) -> None:
         word = "chat" if capability == "completion" else capability

@@ -40,7 +40,7 @@ _members = msgspec.json.Decoder(dict[str, Raw])
 
 
 def encode_request(request: ChatRequest) -> WireRequest:
-    """Raises `Unsupported`: for a completion, several choices, an image not inline, and a schema that is no object."""
+    """Raises `Unsupported` for a completion, several choices, an image that is a URL, a schema that is no object."""
     refuse_completion(request)
     if request.choice_count > 1:
         raise Unsupported("Ollama gives one answer per call", param="n")

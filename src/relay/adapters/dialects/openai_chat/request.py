@@ -39,7 +39,7 @@ def decode_request(body: bytes) -> ChatRequest:
 
 
 def encode_request(request: ChatRequest) -> WireRequest:
-    """The body for a provider, with usage asked for in streams, and what it could not carry. Raises `Unsupported`."""
+    """The body for a provider, with usage asked for in streams, and what is lost. Raises `Unsupported`."""
     refuse_completion(request)
     extras = own_extras(request.extras)
     others = _raws.decode(extras.pop("tools", "[]"))
