@@ -11,12 +11,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from relay.domain.chat import ToolCall
-from relay.domain.events import AnswerPart, ChatResponse
+from relay.domain.events import ChatResponse
 from relay.domain.folding import fold
-from tests.support.laws.clients import STREAM_READERS, json_or_text
+from tests.support.laws.clients import STREAM_READERS
 from tests.support.laws.language import Language, a_scene
 from tests.support.laws.law import Law
+from tests.support.laws.requests import plain_call
 from tests.support.laws.streams import Answer, answers
 from tests.support.strategies.cuts import chunked
 
@@ -161,16 +161,10 @@ def _with_plain_arguments(response: ChatResponse) -> ChatResponse:
     return replace(
         response,
         choices=tuple(
-            replace(choice, parts=tuple(_plain_call(part) for part in choice.parts))
+            replace(choice, parts=tuple(plain_call(part) for part in choice.parts))
             for choice in response.choices
         ),
     )
-
-
-def _plain_call(part: AnswerPart) -> AnswerPart:
-    if not isinstance(part, ToolCall):
-        return part
-    return replace(part, arguments=json.dumps(json_or_text(part.arguments)))
 
 
 def _client_unaware(language: Language, case: Styled) -> None:
