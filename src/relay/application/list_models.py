@@ -25,6 +25,9 @@ UNDATED = 1_704_067_200
 _UNSPOKEN: tuple[Capability, ...] = ("completion", "tools")
 """For a model of which no capability is known: the relay passes tools on to it, and clients hide what has none."""
 
+_MAX_KEPT = 64
+"""Listings kept of one snapshot. Keys share one per allow-list, so few are needed."""
+
 _HEX = re.compile(r"[0-9a-f]{64}")
 _FAMILY = re.compile(r"[a-z]+")
 
@@ -66,13 +69,23 @@ class ListModels:
     catalog: CatalogSource
     _snapshot: Catalog | None = field(init=False, default=None, repr=False)
     _listed: dict[str, _Listed] = field(init=False, default_factory=dict, repr=False)
+    _kept: dict[tuple[str, ...], tuple[ModelCard, ...]] = field(init=False, default_factory=dict, repr=False)
 
     def __call__(self, caller: Caller) -> tuple[ModelCard, ...]:
-        """Every name the caller may use, newest first: virtual models but redirects, and `provider/model`."""
+        """Every name the caller may use, newest first: virtual models but redirects, and `provider/model`.
+
+        The very same tuple for every caller of one allow-list as long as the snapshot is the same, so that what
+        is made of a listing can be kept by its identity.
+        """
         _, listed = self._current()
-        return tuple(
-            entry.card for entry in listed.values() if reached(caller.key, entry.card.name, entry.targets)
-        )
+        allowed = caller.key.models if caller.key else ()
+        if (cards := self._kept.get(allowed)) is None:
+            entries = listed.values()
+            cards = tuple(e.card for e in entries if reached(caller.key, e.card.name, e.targets))
+            if len(self._kept) == _MAX_KEPT:
+                self._kept.clear()
+            self._kept[allowed] = cards
+        return cards
 
     def find(self, name: str, caller: Caller) -> ModelCard:
         """The card of whatever `name` leads to, the same for every spelling of it.
@@ -91,6 +104,7 @@ class ListModels:
         catalog = self.catalog.current()
         if catalog is not self._snapshot:
             self._listed = _all_listed(catalog)
+            self._kept.clear()
             self._snapshot = catalog
         return catalog, self._listed
 

@@ -235,9 +235,25 @@ def test_a_new_snapshot_is_seen_and_an_old_one_is_not_worked_through_again() -> 
     source = Changing(catalog(UP))
     list_models = ListModels(catalog=source)
     first = list_models(ANYONE)
-    assert list_models(ANYONE)[0] is first[0]
+    assert list_models(ANYONE) is first
     source.now = catalog(provider("up", "other"))
     assert [card.name for card in list_models(ANYONE)] == ["up/other"]
+
+
+def test_keys_share_a_listing_only_when_they_may_reach_the_same() -> None:
+    list_models = ListModels(catalog=FixedCatalog(catalog(UP)))
+    narrow = list_models(with_key("up/plain"))
+    assert [card.name for card in narrow] == ["up/plain"]
+    assert list_models(with_key("up/plain")) is narrow
+    assert list_models(with_key()) is list_models(ANYONE)
+    assert len(list_models(ANYONE)) > 1
+
+
+def test_however_many_allow_lists_there_are_each_gets_its_own_listing() -> None:
+    list_models = ListModels(catalog=FixedCatalog(catalog(UP)))
+    for number in range(200):
+        other, own = f"other/{number}", "up/basic" if number % 2 else "up/plain"
+        assert [card.name for card in list_models(with_key(other, own))] == [own]
 
 
 def test_an_empty_catalog_lists_nothing() -> None:

@@ -14,6 +14,7 @@ from relay.adapters.dialects import lenient
 from relay.adapters.dialects.ollama_chat import load_or_unload
 from relay.adapters.inbound.http.cards import rfc3339, show_page, tagged, tags_entry
 from relay.adapters.inbound.http.chat import ServeChat
+from relay.adapters.inbound.http.encoded_listing import EncodedListing
 from relay.application.calls import Caller, ChatCall
 from relay.application.list_models import ListModels
 from relay.application.plan_call import plan_call
@@ -27,6 +28,7 @@ _JSON = "application/json; charset=utf-8"
 _COPILOT = "GitHubCopilotChat/"
 
 _anything = msgspec.json.Decoder()
+_tags = EncodedListing(lambda cards: {"models": [tags_entry(card) for card in cards]})
 
 
 @route("/", http_method=["GET", "HEAD"])
@@ -46,7 +48,7 @@ async def tags(
     list_models: NamedDependency[SkipValidation[ListModels]], caller: NamedDependency[SkipValidation[Caller]]
 ) -> Response[Any]:
     """Every model the caller may use, newest first."""
-    return _json({"models": [tags_entry(card) for card in list_models(caller)]})
+    return Response(_tags(list_models(caller)), media_type=_JSON)
 
 
 @get("/api/ps")

@@ -10,10 +10,13 @@ from litestar.params import FromPath, SkipValidation
 
 from relay.adapters.dialects import lenient
 from relay.adapters.inbound.http.cards import openai_entry, openai_list
+from relay.adapters.inbound.http.encoded_listing import EncodedListing
 from relay.application.calls import Caller
 from relay.application.list_models import ListModels
 
 _JSON = "application/json"
+
+_models = EncodedListing(openai_list)
 
 
 @get("/v1/models")
@@ -21,7 +24,7 @@ async def list_all(
     list_models: NamedDependency[SkipValidation[ListModels]], caller: NamedDependency[SkipValidation[Caller]]
 ) -> Response[Any]:
     """Everything the caller may name, on one page."""
-    return Response(lenient.encode(openai_list(list_models(caller))), media_type=_JSON)
+    return Response(_models(list_models(caller)), media_type=_JSON)
 
 
 @get("/v1/models/{model_id:path}")
