@@ -1,28 +1,24 @@
-"""One try of one target, and its two lines in the ledger.
+"""The attempts of a call: its targets tried in order, and each attempt's two lines in the ledger.
 
-Theory of operation. The start is written before the provider is called, the end before the last byte leaves,
-and the end is written on every way out: an answer, a failure, the client's leaving, the deadline, the relay's
-own cancellation. Nothing reaches the client before the first content, so that a failure up to there still has
-the status line, or another target, to answer with.
+Theory of operation. There is one loop, one counter and one deadline per call. The start of an attempt is
+written before the provider is called, the end before the last byte leaves, and the end is written on every way
+out: an answer, a failure, the client's leaving, the deadline, the relay's own cancellation. Nothing reaches the
+client before the first content, so that a failure up to there still has the status line, or another target, to
+answer with. What is said to the provider, and passed on of its answer, is a `Conversation`: chat and embeddings
+each have theirs.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import anyio
 
+from relay.application.calls import Call
 from relay.application.metering import Meter
-from relay.application.ports import (
-    ChatBackend,
-    Clock,
-    Exchange,
-    Hangup,
-    Ledger,
-    Piece,
-    Reply,
-    ReplyHead,
-    UpstreamCall,
-)
+from relay.application.plan_call import Plan
+from relay.application.ports import AcceptedCall, AnyReply, Clock, Hangup, Ids, Ledger, ReplyHead
+from relay.domain.catalog import Target
 from relay.domain.errors import Internal, RelayError, TimedOut, UpstreamError
 from relay.domain.ledger import AttemptEnded, AttemptStarted, Outcome
 from relay.domain.usage import Usage, UsageSource
@@ -40,33 +36,114 @@ class AttemptLimits:
     drain_s: float = 60.0
 
 
+class Conversation(Protocol):
+    """What one attempt says to its provider, and what reaches the client of the answer."""
+
+    @property
+    def stops_with_client(self) -> bool:
+        """Whether the provider is stopped as soon as the client leaves, or read on for the true usage."""
+        ...
+
+    async def hold(self, attempt: "Attempt") -> None:
+        """Call the provider, `accept` the exchange, meter its answer, `complete` the attempt, finish the reply.
+
+        Raises `UpstreamError`, and what the request gives cause for.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """The one loop. Once the reply's head has left, nothing is tried again."""
+
+    ledger: Ledger
+    clock: Clock
+    ids: Ids
+    limits: AttemptLimits
+
+    async def __call__(
+        self,
+        call: Call,
+        plan: Plan,
+        live: Sequence[tuple[Target, Conversation]],
+        reply: AnyReply,
+        hangup: Hangup,
+    ) -> None:
+        """Returns when the reply is complete, failed in-band, or its client is gone.
+
+        Raises the last failure when nothing was sent yet.
+        """
+        deadline = self.clock.monotonic() + self.limits.total_s
+        failure: UpstreamError | None = None
+        for number, (target, conversation) in enumerate(live[: self.limits.attempts], start=1):
+            attempt = Attempt(
+                started=self._started(call, plan, target, number),
+                conversation=conversation,
+                ledger=self.ledger,
+                clock=self.clock,
+                drain_s=self.limits.drain_s,
+                deadline=deadline,
+            )
+            failure = await attempt.run(reply, hangup)
+            if failure is None:
+                return
+            if failure.retry == "never" or hangup.happened or self.clock.monotonic() >= deadline:
+                break
+        if failure is not None:
+            raise failure
+
+    def _started(self, call: Call, plan: Plan, target: Target, attempt: int) -> AttemptStarted:
+        key = call.caller.key
+        return AttemptStarted(
+            id=self.ids.new(),
+            request_id=call.request_id,
+            attempt=attempt,
+            at_ms=self.clock.unix_ms(),
+            provider=target.provider,
+            model=target.model,
+            name_asked=plan.name,
+            resolved_by=plan.resolved_by,
+            dialect=call.dialect,
+            stream=call.stream,
+            virtual=plan.virtual,
+            trace=plan.trace,
+            key_id=key.public_id if key else "",
+            key_name=key.name if key else "",
+            tags=plan.tags,
+            client=call.client,
+            input_tokens_estimate=call.input_tokens_estimate,
+        )
+
+
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One try. `run` once."""
+    """One try of one target. `run` once; the conversation calls `accept` and `complete`."""
 
     started: AttemptStarted
-    call: UpstreamCall
-    backend: ChatBackend
+    conversation: Conversation
     ledger: Ledger
     clock: Clock
     drain_s: float
     deadline: float
-    _meter: Meter = field(init=False)
-    _exchange: Exchange | None = field(init=False, default=None)
+    meter: Meter = field(init=False)
+    _reply: AnyReply = field(init=False)
+    _hangup: Hangup = field(init=False)
+    _exchange: AcceptedCall | None = field(init=False, default=None)
     _is_complete: bool = field(init=False, default=False)
     _is_ended: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self._meter = Meter(self.clock.monotonic(), self.started.input_tokens_estimate)
+        self.meter = Meter(self.clock.monotonic(), self.started.input_tokens_estimate)
 
-    async def run(self, reply: Reply, hangup: Hangup) -> UpstreamError | None:
+    async def run(self, reply: AnyReply, hangup: Hangup) -> UpstreamError | None:
         """Try. `None` when the reply is complete, failed in-band or has no client any more; else the failure.
 
         Raises `AccountingUnavailable` before anything was sent.
         """
+        self._reply, self._hangup = reply, hangup
         self.ledger.begin(self.started)
         try:
-            return await self._run(reply, hangup)
+            return await self._run()
         except BaseException as error:
             self._end(
                 "error" if isinstance(error, Exception) else "interrupted", error=_as_relay_error(error)
@@ -78,13 +155,27 @@ class Attempt:
                 with anyio.move_on_after(CLOSE_S, shield=True):
                     await self._exchange.aclose()
 
-    async def _run(self, reply: Reply, hangup: Hangup) -> UpstreamError | None:
+    def accept(self, exchange: AcceptedCall) -> None:
+        """The provider has accepted the call; the attempt lets go of it at its end."""
+        self._exchange = exchange
+        self._reply.prepare(self._head(exchange.losses))
+
+    def complete(self) -> bool:
+        """The answer is complete and metered: book it. False when its client is gone."""
+        self._is_complete = True
+        if self._hangup.happened:
+            return False
+        self._end("ok")
+        return True
+
+    async def _run(self) -> UpstreamError | None:
+        reply, hangup = self._reply, self._hangup
         reply.prepare(self._head())
         failure: UpstreamError | None = None
         with anyio.CancelScope(deadline=anyio.current_time() + self._seconds_left()) as scope:
             hangup.listen(lambda: self._client_left(scope))
             try:
-                await self._converse(reply, hangup)
+                await self.conversation.hold(self)
             except UpstreamError as error:
                 failure = error
         hangup.listen(_ignore)
@@ -100,32 +191,9 @@ class Attempt:
             await reply.fail(failure)
         return None
 
-    async def _converse(self, reply: Reply, hangup: Hangup) -> None:
-        """Call, read to the end, and pass on what is read from the first content on."""
-        self._exchange = exchange = await self.backend.open(self.call)
-        reply.prepare(self._head(exchange.losses))
-        held: list[Piece] = []
-        while True:
-            piece = await exchange.read()
-            self._meter.see(piece.events, self.clock.monotonic())
-            if not (self._meter.has_content or piece.last):
-                held.append(piece)
-                continue
-            if not hangup.happened:
-                await _write_all(reply, held)
-            held.clear()
-            if piece.last:
-                self._is_complete = True
-                break
-            if not hangup.happened:
-                await reply.write(piece)
-        if not hangup.happened:
-            self._end("ok")
-            await reply.finish(piece)
-
     def _client_left(self, scope: anyio.CancelScope) -> None:
         """Stop the provider, or read on for the true usage where it bills to the end anyway."""
-        if self.call.stream and self.backend.on_disconnect == "cancel":
+        if self.conversation.stops_with_client:
             scope.cancel()
         else:
             scope.deadline = min(scope.deadline, anyio.current_time() + self.drain_s)
@@ -140,8 +208,8 @@ class Attempt:
                 id=self.started.id,
                 outcome=outcome,
                 status=self._provider_status(error),
-                duration_ms=self._meter.duration_ms(self.clock.monotonic()),
-                first_ms=self._meter.first_ms(),
+                duration_ms=self.meter.duration_ms(self.clock.monotonic()),
+                first_ms=self.meter.first_ms(),
                 usage=usage,
                 usage_source=source,
                 error_code=(error.code or "") if error is not None else "",
@@ -151,10 +219,10 @@ class Attempt:
 
     def _usage(self, outcome: Outcome) -> tuple[Usage, UsageSource]:
         """A provider that refused the call, or was never reached, has used nothing."""
-        may_have_begun = self._meter.has_content or self._exchange is not None
+        may_have_begun = self.meter.has_content or self._exchange is not None
         if outcome == "error" and not may_have_begun:
             return Usage(), "none"
-        return self._meter.settled(complete=self._is_complete)
+        return self.meter.settled(complete=self._is_complete)
 
     def _provider_status(self, error: RelayError | None) -> int:
         if isinstance(error, UpstreamError) and error.provider_status:
@@ -172,11 +240,6 @@ class Attempt:
 
     def _seconds_left(self) -> float:
         return max(0.0, self.deadline - self.clock.monotonic())
-
-
-async def _write_all(reply: Reply, pieces: Sequence[Piece]) -> None:
-    for piece in pieces:
-        await reply.write(piece)
 
 
 def _outcome(failure: UpstreamError) -> Outcome:

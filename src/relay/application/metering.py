@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import assert_never
 
+from relay.domain.embeddings import EmbedRequest
 from relay.domain.events import (
     Failed,
     Finished,
@@ -24,6 +25,13 @@ BYTES_PER_TOKEN = 4
 def estimated_tokens(size_bytes: int) -> int:
     """Tokens in a text of this size, rounded up."""
     return -(-size_bytes // BYTES_PER_TOKEN)
+
+
+def estimated_input_tokens(request: EmbedRequest) -> int:
+    """Tokens of all inputs; what the caller has tokenised is counted, not estimated."""
+    if request.token_lists:
+        return sum(map(len, request.token_lists))
+    return estimated_tokens(sum(len(text.encode()) for text in request.texts))
 
 
 class Meter:
@@ -58,6 +66,11 @@ class Meter:
                     pass
                 case _:
                     assert_never(event)
+
+    def answered(self, usage: Usage | None, now: float) -> None:
+        """Take an answer that is no sequence of events: its counts, if any, and that it came at `now`."""
+        self._usage = usage
+        self._mark(now)
 
     def first_ms(self) -> int | None:
         """Milliseconds until the first content, `None` when there was none."""

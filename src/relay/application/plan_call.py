@@ -1,9 +1,9 @@
 """From a call to its plan: the targets to try, in order, and what is recorded of how they were found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-from relay.application.calls import ChatCall
+from relay.application.calls import Call, ChatCall
 from relay.domain.access import reached
 from relay.domain.capabilities import Capability, needed
 from relay.domain.catalog import Catalog, Target
@@ -30,10 +30,18 @@ class Plan:
 
 
 def plan_call(call: ChatCall, catalog: Catalog) -> Plan:
-    """The plan of a call over one snapshot.
+    """The plan of a chat call over one snapshot.
 
-    Raises `UnknownModel`, `Forbidden` when the key does not reach any target, and `LacksCapability` when every
-    target is known to lack what the call needs.
+    Raises as `plan_targets`, and `LacksCapability` when every target is known to lack what the call needs.
+    """
+    plan = plan_targets(call, catalog)
+    return replace(plan, targets=_capable(plan.targets, call, catalog))
+
+
+def plan_targets(call: Call, catalog: Catalog) -> Plan:
+    """The plan of any call, whatever its targets can do.
+
+    Raises `UnknownModel`, and `Forbidden` when the key does not reach any target.
     """
     name, words, resolution = read_name(call.name, catalog)
     match resolution:
@@ -45,10 +53,9 @@ def plan_call(call: ChatCall, catalog: Catalog) -> Plan:
             pass
         case _:
             assert_never(resolution)
-    targets = _permitted(name, resolution.targets, call.caller.key)
     return Plan(
         name=name,
-        targets=_capable(targets, call, catalog),
+        targets=_permitted(name, resolution.targets, call.caller.key),
         resolved_by=resolution.resolved_by,
         trace=resolution.trace,
         tags=merge(parse(resolution.tags, "alias"), call.caller.tags, call.tags, parse(words, "model")),

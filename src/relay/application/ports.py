@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from relay.domain.catalog import Catalog
 from relay.domain.chat import ChatRequest, DialectName
+from relay.domain.embeddings import EmbeddingDialectName, EmbedRequest, EmbedResponse
 from relay.domain.errors import RelayError
 from relay.domain.events import StreamEvent
 from relay.domain.keys import KeyRecord
@@ -52,8 +53,8 @@ class UpstreamCall:
     request_id: str
 
 
-class Exchange(Protocol):
-    """An accepted call whose answer is being read. Must be closed, also after an error."""
+class AcceptedCall(Protocol):
+    """A call that its provider has accepted. Must be closed, also after an error."""
 
     @property
     def status(self) -> int:
@@ -61,21 +62,25 @@ class Exchange(Protocol):
         ...
 
     @property
-    def passes(self) -> bool:
-        """True when the provider's bytes pass through."""
-        ...
-
-    @property
     def losses(self) -> tuple[str, ...]:
         """What of the request could not be carried."""
         ...
 
-    async def read(self) -> Piece:
-        """The next piece. After the last one it may not be called. Raises `UpstreamError`."""
-        ...
-
     async def aclose(self) -> None:
         """Let go of the connection; a half-read one is closed, which is the provider's sign to stop."""
+        ...
+
+
+class Exchange(AcceptedCall, Protocol):
+    """An accepted chat call whose answer is being read."""
+
+    @property
+    def passes(self) -> bool:
+        """True when the provider's bytes pass through."""
+        ...
+
+    async def read(self) -> Piece:
+        """The next piece. After the last one it may not be called. Raises `UpstreamError`."""
         ...
 
 
@@ -89,6 +94,62 @@ class ChatBackend(Protocol):
 
     async def open(self, call: UpstreamCall) -> Exchange:
         """Send the request and read the answer's head. Raises `UpstreamError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginalEmbedding:
+    """The client's embeddings request, as it came and in canonical form."""
+
+    dialect: EmbeddingDialectName
+    body: bytes
+    request: EmbedRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamEmbedCall:
+    """As `UpstreamCall`, for embeddings."""
+
+    original: OriginalEmbedding
+    model: str
+    echo: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedAnswer:
+    """A whole answer, its vectors fitted to the request; `raw` where the client may get the bytes as they are."""
+
+    response: EmbedResponse
+    raw: bytes | None = None
+
+
+class EmbedExchange(AcceptedCall, Protocol):
+    """An accepted embeddings call."""
+
+    async def read(self) -> EmbedAnswer:
+        """The answer; to be called once. Raises `UpstreamError`."""
+        ...
+
+
+class EmbeddingBackend(Protocol):
+    """A live provider of embeddings."""
+
+    @property
+    def takes_tokens(self) -> bool:
+        """True when inputs may be lists of token ids."""
+        ...
+
+    async def open(self, call: UpstreamEmbedCall) -> EmbedExchange:
+        """Send the request and read the answer's head. Raises `UpstreamError`."""
+        ...
+
+
+class EmbeddingBackends(Protocol):
+    """The live providers of embeddings by name."""
+
+    def find_embedding(self, provider: str) -> EmbeddingBackend | None:
+        """The backend of a configured provider; `None` when it makes no embeddings."""
         ...
 
 
@@ -167,8 +228,8 @@ class ReplyHead:
     losses: tuple[str, ...] = ()
 
 
-class Reply(Protocol):
-    """The client's end. The head leaves with `begin` or, on its own account, when a stream waited too long."""
+class AnyReply(Protocol):
+    """The client's end, whatever is answered."""
 
     @property
     def begun(self) -> bool:
@@ -179,6 +240,14 @@ class Reply(Protocol):
         """The head of the attempt being made; the last one prepared is sent."""
         ...
 
+    async def fail(self, error: RelayError) -> None:
+        """The in-band error of a stream whose head has left."""
+        ...
+
+
+class Reply(AnyReply, Protocol):
+    """The end of a chat. The head leaves with `write` or, on its own account, when a stream waited too long."""
+
     async def write(self, piece: Piece) -> None:
         """More of a stream; the first call sends the head."""
         ...
@@ -187,8 +256,12 @@ class Reply(Protocol):
         """The end of a complete answer, or the whole of one that is not streamed."""
         ...
 
-    async def fail(self, error: RelayError) -> None:
-        """The in-band error of a stream whose head has left."""
+
+class EmbedReply(AnyReply, Protocol):
+    """The end of an embeddings call."""
+
+    async def finish(self, answer: EmbedAnswer) -> None:
+        """The head and the whole answer."""
         ...
 
 

@@ -1,11 +1,11 @@
 """The main use case: one chat call, from its name to its books."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relay.application.attempts import Attempt, AttemptLimits
+from relay.application.attempts import Attempt, AttemptLimits, Attempts
 from relay.application.calls import ChatCall
-from relay.application.metering import estimated_tokens
-from relay.application.plan_call import Plan, plan_call
+from relay.application.plan_call import plan_call
 from relay.application.ports import (
     Backends,
     CatalogSource,
@@ -14,21 +14,17 @@ from relay.application.ports import (
     Hangup,
     Ids,
     Ledger,
+    Piece,
     Reply,
     UpstreamCall,
 )
 from relay.domain.catalog import Target
-from relay.domain.errors import NoCandidate, UpstreamError
-from relay.domain.ledger import AttemptStarted
+from relay.domain.errors import NoCandidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayChat:
-    """Serves a chat call: resolve, plan, try the targets in order, and write every attempt into the ledger.
-
-    There is one loop, one counter and one deadline per call. Once the reply's head has left, nothing is tried
-    again.
-    """
+    """Serves a chat call: resolve, plan, try the targets in order, and write every attempt into the ledger."""
 
     catalog: CatalogSource
     backends: Backends
@@ -44,61 +40,65 @@ class RelayChat:
         """
         plan = plan_call(call, self.catalog.current())
         live = [
-            (target, backend) for target in plan.targets if (backend := self.backends.find(target.provider))
+            (target, _conversation(call, target, backend, reply, hangup))
+            for target in plan.targets
+            if (backend := self.backends.find(target.provider)) is not None
         ]
         if not live:
             raise NoCandidate(plan.name, tuple(f"{target} has no backend" for target in plan.targets))
-        deadline = self.clock.monotonic() + self.limits.total_s
-        failure: UpstreamError | None = None
-        for number, (target, backend) in enumerate(live[: self.limits.attempts], start=1):
-            started = self._started(call, plan, target, number)
-            attempt = self._attempt(call, started, backend, deadline)
-            failure = await attempt.run(reply, hangup)
-            if failure is None:
-                return
-            if failure.retry == "never" or hangup.happened or self.clock.monotonic() >= deadline:
+        attempts = Attempts(ledger=self.ledger, clock=self.clock, ids=self.ids, limits=self.limits)
+        await attempts(call, plan, live, reply, hangup)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatConversation:
+    """A `Conversation`: the answer is passed on piece by piece from its first content on."""
+
+    call: UpstreamCall
+    backend: ChatBackend
+    reply: Reply
+    hangup: Hangup
+
+    @property
+    def stops_with_client(self) -> bool:
+        """As `Conversation.stops_with_client`: streams only, and not where they are billed to the end anyway."""
+        return self.call.stream and self.backend.on_disconnect == "cancel"
+
+    async def hold(self, attempt: Attempt) -> None:
+        """As `Conversation.hold`."""
+        exchange = await self.backend.open(self.call)
+        attempt.accept(exchange)
+        held: list[Piece] = []
+        while True:
+            piece = await exchange.read()
+            attempt.meter.see(piece.events, attempt.clock.monotonic())
+            if not (attempt.meter.has_content or piece.last):
+                held.append(piece)
+                continue
+            await self._write(held)
+            held.clear()
+            if piece.last:
                 break
-        if failure is not None:
-            raise failure
+            await self._write((piece,))
+        if attempt.complete():
+            await self.reply.finish(piece)
 
-    def _attempt(
-        self, call: ChatCall, started: AttemptStarted, backend: ChatBackend, deadline: float
-    ) -> Attempt:
-        return Attempt(
-            started=started,
-            call=UpstreamCall(
-                original=call.original,
-                model=started.model,
-                echo=call.name,
-                stream=call.stream,
-                include_usage=call.include_usage,
-                request_id=call.request_id,
-            ),
-            backend=backend,
-            ledger=self.ledger,
-            clock=self.clock,
-            drain_s=self.limits.drain_s,
-            deadline=deadline,
-        )
+    async def _write(self, pieces: Sequence[Piece]) -> None:
+        """What a client that is still there gets."""
+        if not self.hangup.happened:
+            for piece in pieces:
+                await self.reply.write(piece)
 
-    def _started(self, call: ChatCall, plan: Plan, target: Target, attempt: int) -> AttemptStarted:
-        key = call.caller.key
-        return AttemptStarted(
-            id=self.ids.new(),
-            request_id=call.request_id,
-            attempt=attempt,
-            at_ms=self.clock.unix_ms(),
-            provider=target.provider,
-            model=target.model,
-            name_asked=plan.name,
-            resolved_by=plan.resolved_by,
-            dialect=call.original.dialect,
-            stream=call.stream,
-            virtual=plan.virtual,
-            trace=plan.trace,
-            key_id=key.public_id if key else "",
-            key_name=key.name if key else "",
-            tags=plan.tags,
-            client=call.client,
-            input_tokens_estimate=estimated_tokens(call.message_bytes),
-        )
+
+def _conversation(
+    call: ChatCall, target: Target, backend: ChatBackend, reply: Reply, hangup: Hangup
+) -> ChatConversation:
+    upstream = UpstreamCall(
+        original=call.original,
+        model=target.model,
+        echo=call.name,
+        stream=call.stream,
+        include_usage=call.include_usage,
+        request_id=call.request_id,
+    )
+    return ChatConversation(call=upstream, backend=backend, reply=reply, hangup=hangup)
