@@ -11,6 +11,7 @@ from relay.domain.errors import (
     Draining,
     Forbidden,
     InvalidRequest,
+    LacksCapability,
     Limited,
     NoCandidate,
     Overloaded,
@@ -41,6 +42,21 @@ def test_an_error_is_an_object_with_a_text_and_its_status(error: RelayError, sta
         b'{"error":"a"}',
         "application/json; charset=utf-8",
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (LacksCapability("emb", "completion"), '"emb" does not support chat'),
+        (LacksCapability("plain", "thinking"), '"plain" does not support thinking'),
+        (LacksCapability("x", "tools"), "registry.ollama.ai/library/x:latest does not support tools"),
+        (LacksCapability("me/ns:v1", "insert"), "registry.ollama.ai/me/ns:v1 does not support insert"),
+        (LacksCapability("h:1/a/b", "tools"), "h:1/a/b:latest does not support tools"),
+    ],
+)
+def test_what_a_model_lacks_is_told_in_ollamas_words(error: LacksCapability, text: str) -> None:
+    wire = DIALECT.encode_error(error)
+    assert (wire.status, json.loads(wire.body)) == (400, {"error": text})
 
 
 def test_an_unknown_model_is_named_as_it_was_asked_for() -> None:

@@ -8,7 +8,7 @@ from relay.adapters.dialects.base import ProviderFault, WireError
 from relay.adapters.dialects.faults import upstream_failure
 from relay.adapters.dialects.ollama_chat import wire
 from relay.adapters.dialects.ollama_chat.writing import encoded
-from relay.domain.errors import RelayError, UnknownModel, UpstreamError
+from relay.domain.errors import LacksCapability, RelayError, UnknownModel, UpstreamError
 
 CONTENT_TYPE = "application/json; charset=utf-8"
 
@@ -20,17 +20,24 @@ _IN_STREAM_STATUS = 500
 """Ollama tells no status within a stream; it fails there with what would have been its default."""
 
 
-def error_text(error: RelayError) -> str:
-    """The words of a failure; for an unknown model exactly Ollama's, which clients look for."""
-    if isinstance(error, UnknownModel):
-        return lenient.clean_text(f"model '{error.name}' not found")
-    return lenient.clean_text(error.message)
+def error_text(error: RelayError, doing: str = "chat") -> str:
+    """The words of a failure, Ollama's own where clients look for them; `doing` is what was asked of a model."""
+    match error:
+        case UnknownModel(name=name):
+            text = f"model '{name}' not found"
+        case LacksCapability(model=model, capability="completion"):
+            text = f'"{model}" does not support {doing}'
+        case LacksCapability(model=model, capability="tools" | "insert" as capability):
+            text = f"{_full_name(model)} does not support {capability}"
+        case _:
+            text = error.message
+    return lenient.clean_text(text)
 
 
-def encode_error(error: RelayError) -> WireError:
+def encode_error(error: RelayError, doing: str = "chat") -> WireError:
     """An error before the first byte."""
     return WireError(
-        status=error.status, body=encoded({"error": error_text(error)}), content_type=CONTENT_TYPE
+        status=error.status, body=encoded({"error": error_text(error, doing)}), content_type=CONTENT_TYPE
     )
 
 
@@ -46,6 +53,13 @@ def line_failure(error: Raw) -> UpstreamError:
     """The failure a line of an answer tells of."""
     fault = _fault(error)
     return upstream_failure(_IN_STREAM_STATUS, fault.message, fault.code)
+
+
+def _full_name(model: str) -> str:
+    """The name with the registry, the namespace and the tag that Ollama takes for granted."""
+    tagged = model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+    missing = ("registry.ollama.ai/library/", "registry.ollama.ai/", "")
+    return missing[min(model.count("/"), 2)] + tagged
 
 
 def _fault(error: Raw) -> ProviderFault:

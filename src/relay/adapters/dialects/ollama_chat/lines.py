@@ -10,6 +10,7 @@ from relay.adapters.dialects.ollama_chat import wire
 from relay.adapters.dialects.ollama_chat.calls import made_id
 from relay.adapters.dialects.ollama_chat.errors import line_failure
 from relay.adapters.dialects.ollama_chat.reading import given, regular_json
+from relay.adapters.dialects.ollama_chat.shape import LineShape
 from relay.domain.chat import ToolCall
 from relay.domain.errors import Interrupted, Malformed, UpstreamError
 from relay.domain.events import (
@@ -28,32 +29,31 @@ from relay.domain.events import (
 )
 from relay.domain.usage import MAX_COUNT, Usage
 
-_line = msgspec.json.Decoder(wire.Line)
 _string = msgspec.json.Decoder(str)
 
 _SLOTS: dict[PartKind, int] = {"thinking": 0, "text": 1}
 """The part indexes of what a message has one of; its calls follow."""
 
 
-def read_line(data: bytes) -> tuple[bytes, wire.Line]:
+def read_line(data: bytes, shape: LineShape) -> tuple[bytes, wire.Line]:
     """A line with its bytes. Raises `Malformed`, or the failure that the line tells of."""
-    data, line = parsed_line(data)
+    data, line = parsed_line(data, shape)
     if given(line.error):
         raise line_failure(line.error)
     return data, line
 
 
-def parsed_line(data: bytes) -> tuple[bytes, wire.Line]:
+def parsed_line(data: bytes, shape: LineShape) -> tuple[bytes, wire.Line]:
     """A line, and its bytes, put right if they were irregular. Raises `Malformed`."""
     try:
         if not data.isascii():
             data.decode()  # the decoder passes over what it does not read
-        return data, _line.decode(data)
+        return data, shape.read(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
         data = regular_json(data)
-        return data, _line.decode(data)
+        return data, shape.read(data)
     except (lenient.Undecodable, msgspec.MsgspecError, RecursionError) as error:
         raise Malformed(f"the provider's answer cannot be read: {error}") from None
 
@@ -61,7 +61,8 @@ def parsed_line(data: bytes) -> tuple[bytes, wire.Line]:
 class LineFeed:
     """Lines out of a provider's bytes, up to the last one of the answer; what follows it is ignored."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: LineShape) -> None:
+        self._shape = shape
         self._splitter = LineSplitter()
         self._over = False
 
@@ -93,7 +94,7 @@ class LineFeed:
         for raw in lines:
             if raw.isspace():
                 continue
-            data, line = read_line(raw)
+            data, line = read_line(raw, self._shape)
             self._over = bool(line.done)
             yield data, line
             if self._over:

@@ -10,11 +10,12 @@ from relay.adapters.dialects.base import WireRequest, refuse_completion
 from relay.adapters.dialects.ollama_chat import options, wire
 from relay.adapters.dialects.ollama_chat.calls import parsed_object
 from relay.adapters.dialects.ollama_chat.history import joined_text, settled
-from relay.adapters.dialects.ollama_chat.reading import top_level
+from relay.adapters.dialects.ollama_chat.reading import Members, top_level
 from relay.adapters.dialects.ollama_chat.request import NAME, decode_request
 from relay.domain.chat import (
     Audio,
     ChatRequest,
+    DialectName,
     File,
     Image,
     JsonSchema,
@@ -40,7 +41,7 @@ _members = msgspec.json.Decoder(dict[str, Raw])
 
 
 def encode_request(request: ChatRequest) -> WireRequest:
-    """Raises `Unsupported` for a completion, several choices, an image that is a URL, a schema that is no object."""
+    """Raises `Unsupported` for a completion, several choices, an image's URL, and a schema that is no object."""
     refuse_completion(request)
     if request.choice_count > 1:
         raise Unsupported("Ollama gives one answer per call", param="n")
@@ -51,6 +52,13 @@ def encode_request(request: ChatRequest) -> WireRequest:
     }
     if request.tools and request.tool_choice != "none":
         body["tools"] = [_tool(tool) for tool in request.tools]
+    return written_call(NAME, PATH, body, request)
+
+
+def written_call(
+    dialect: DialectName, path: str, body: dict[str, object], request: ChatRequest
+) -> WireRequest:
+    """Any call of Ollama's, with `body` saying the words to the model; the extras of `dialect` are written back."""
     if request.output is not None:
         body["format"] = options.write_format(request.output)
     if request.reasoning is not None:
@@ -59,28 +67,42 @@ def encode_request(request: ChatRequest) -> WireRequest:
         body["logprobs"] = request.sampling.logprobs
     if request.sampling.top_logprobs is not None:
         body["top_logprobs"] = request.sampling.top_logprobs
-    extras = request.extras.get(NAME, {})
+    extras = request.extras.get(dialect, {})
     if merged := _options(request, extras.get("options", "{}")):
         body["options"] = merged
     for name, text in extras.items():
         body.setdefault(name, Raw(text.encode()))
-    return WireRequest(path=PATH, body=lenient.encode(body), losses=tuple(dict.fromkeys(_losses(request))))
+    losses = tuple(dict.fromkeys(_losses(request, dialect)))
+    return WireRequest(path=path, body=lenient.encode(body), losses=losses)
 
 
 def retarget(body: bytes, model: str) -> WireRequest:
-    """The caller's body with every spelling of `model` set to the provider's; Ollama takes the last one.
+    """The caller's body under the provider's name of the model.
 
     Messages that real Ollama would refuse, and the relay does not, are written anew. Raises `InvalidRequest`, and
     then `Unsupported` for an image that is not inline.
     """
-    members = top_level(body)
-    wanted = splice.raw(model)
-    for key in [key for key in members if key.lower() == "model"] or ["model"]:
-        members[key] = wanted
+    members = renamed(body, model)
     if any(mark in body for mark in _BEYOND_OLLAMA):
         messages = splice.raw([_message(message) for message in decode_request(body).messages])
         members |= {key: messages for key in members if key.lower() == "messages"}
     return WireRequest(path=PATH, body=splice.assemble(members))
+
+
+def renamed(body: bytes, model: str) -> Members:
+    """The caller's members with every spelling of `model` set: Ollama takes the last. Raises `InvalidRequest`."""
+    members = top_level(body)
+    wanted = splice.raw(model)
+    for key in [key for key in members if key.lower() == "model"] or ["model"]:
+        members[key] = wanted
+    return members
+
+
+def inline_data(image: Image) -> str:
+    """The picture itself. Raises `Unsupported` for one that is elsewhere."""
+    if not image.data:
+        raise Unsupported("image URLs are not fetched by this relay; send the image inline", param="messages")
+    return image.data
 
 
 def _options(request: ChatRequest, own: JsonText) -> dict[str, Raw]:
@@ -102,17 +124,11 @@ def _message(message: Message) -> wire.Message:
         role=message.role,
         content=joined_text(parts),
         thinking=thinking,
-        images=[_image(part) for part in parts if isinstance(part, Image)] or None,
+        images=[inline_data(part) for part in parts if isinstance(part, Image)] or None,
         tool_calls=[_call(index, call) for index, call in enumerate(calls)] or None,
         tool_name=(result.name or None) if result else None,
         tool_call_id=(result.call_id or None) if result else None,
     )
-
-
-def _image(image: Image) -> str:
-    if not image.data:
-        raise Unsupported("image URLs are not fetched by this relay; send the image inline", param="messages")
-    return image.data
 
 
 def _call(index: int, call: ToolCall) -> wire.ToolCall:
@@ -120,7 +136,7 @@ def _call(index: int, call: ToolCall) -> wire.ToolCall:
     return wire.ToolCall(id=call.id, function=function)
 
 
-def _losses(request: ChatRequest) -> Iterator[str]:
+def _losses(request: ChatRequest, own: DialectName) -> Iterator[str]:
     """What the caller set and Ollama has no word for; what it does anyway is no loss."""
     yield from _setting_losses(request)
     for message in request.messages:
@@ -129,7 +145,7 @@ def _losses(request: ChatRequest) -> Iterator[str]:
         for part in message.parts:
             yield from _part_losses(part)
     for dialect, fields in request.extras.items():
-        if dialect != NAME:
+        if dialect != own:
             yield from (f"{dialect}:{field}" for field, text in fields.items() if text.strip() != "null")
 
 

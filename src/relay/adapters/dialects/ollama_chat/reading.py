@@ -8,6 +8,7 @@ no strict decoder takes (a BOM, a second value behind the first, lone surrogates
 
 import json
 from collections.abc import Mapping
+from functools import cache
 
 import msgspec
 from msgspec import Raw
@@ -19,7 +20,7 @@ from relay.domain.errors import InvalidRequest
 type Members = dict[str, Raw]
 
 _chat_request = msgspec.json.Decoder(wire.ChatRequest)
-_outline = msgspec.json.Decoder(wire.Outline)
+_outline = msgspec.json.Decoder(wire.ChatOutline)
 _anything = msgspec.json.Decoder()
 _list = msgspec.json.Decoder(list[Raw])
 _encoder = msgspec.json.Encoder()
@@ -30,25 +31,16 @@ _INNER: Mapping[type[msgspec.Struct], Mapping[str, type[msgspec.Struct]]] = {
     wire.ToolCall: {"function": wire.CalledFunction},
     wire.Tool: {"function": wire.ToolFunction},
 }
-_KINDS: tuple[type[msgspec.Struct], ...] = (
-    wire.Outline,
-    *_INNER,
-    wire.CalledFunction,
-    wire.ToolFunction,
-)
-_NAMES: Mapping[type[msgspec.Struct], frozenset[str]] = {
-    kind: frozenset(kind.__struct_encode_fields__) for kind in _KINDS
-}
 
 
 def chat_request(body: bytes) -> tuple[wire.ChatRequest, Members]:
     """The request, and the members of the top level that Ollama does not know. Raises `InvalidRequest`."""
-    return _read(_chat_request, wire.ChatRequest, body)
+    return read(_chat_request, wire.ChatRequest, body)
 
 
-def outline(body: bytes) -> wire.Outline:
+def outline(body: bytes) -> wire.ChatOutline:
     """As much of the request as decides where it goes. Raises `InvalidRequest`."""
-    return _read(_outline, wire.Outline, body)[0]
+    return read(_outline, wire.ChatOutline, body)[0]
 
 
 def given(value: Raw) -> bytes:
@@ -78,9 +70,10 @@ def top_level(body: bytes) -> Members:
         raise _refused(body, error) from None
 
 
-def _read[T: msgspec.Struct](
+def read[T: msgspec.Struct](
     decoder: msgspec.json.Decoder[T], kind: type[T], body: bytes
 ) -> tuple[T, Members]:
+    """A caller's body as `kind`, and the members of its top level that `kind` has not. Raises `InvalidRequest`."""
     try:
         return decoder.decode(body), {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -106,17 +99,23 @@ def _read_folded[T: msgspec.Struct](
 
 def _folded(data: bytes, kind: type[msgspec.Struct]) -> tuple[Members, Members]:
     """The known members under their own names, and the unknown ones. As in Go, the last spelling wins."""
+    names = _names(kind)
     known: Members = {}
     unknown: Members = {}
     for key, value in splice.top_level(data).items():
-        name = key if key in _NAMES[kind] else key.lower()
+        name = key if key in names else key.lower()
         if not given(value):
             continue
-        if name in _NAMES[kind]:
+        if name in names:
             known[name] = _folded_value(value, _INNER.get(kind, {}).get(name))
         else:
             unknown[key] = value
     return known, unknown
+
+
+@cache
+def _names(kind: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(kind.__struct_encode_fields__)
 
 
 def _folded_value(value: Raw, kind: type[msgspec.Struct] | None) -> Raw:

@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import b64decode
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
@@ -74,21 +75,47 @@ def decode_request(body: bytes) -> ChatRequest:
     read, unknown = chat_request(body)
     if not read.model:
         raise InvalidRequest("model is required", param="model")
+    return replace(
+        decode_call(NAME, read, unknown),
+        messages=settled([_message(message) for message in read.messages or ()]),
+        tools=tuple(_tool(tool) for tool in read.tools or ()),
+    )
+
+
+def decode_call(dialect: DialectName, read: wire.Call, unknown: Members) -> ChatRequest:
+    """What any call of Ollama's says but its words to the model; `unknown` and the like are extras of `dialect`.
+
+    Raises `InvalidRequest`.
+    """
     options.keep_alive_s(read.keep_alive)
     sampling, other_options = options.read_options(
         read.options or {}, logprobs=read.logprobs, top_logprobs=read.top_logprobs
     )
     extras = _extras(read, unknown, other_options)
     return ChatRequest(
-        model=read.model,
-        messages=settled([_message(message) for message in read.messages or ()]),
-        tools=tuple(_tool(tool) for tool in read.tools or ()),
+        model=read.model or "",
+        messages=(),
         sampling=sampling,
         output=options.read_format(read.format),
         reasoning=options.read_think(read.think),
         stream=read.stream is not False,
-        extras={NAME: extras} if extras else {},
+        extras={dialect: extras} if extras else {},
     )
+
+
+def inline_image(data: str) -> Image:
+    """An image out of bare base64, as Ollama wants it, or out of a data URI. Raises `InvalidRequest`."""
+    if data.startswith("data:"):
+        data = data.partition(",")[2]
+    if "\n" in data or "\r" in data:
+        data = data.replace("\r", "").replace("\n", "")
+    try:
+        empty = not b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        empty = True
+    if empty:
+        raise InvalidRequest("an image is not valid base64 data", param="images")
+    return Image(data=data, media_type=sniffed_media_type(data))
 
 
 def _spoken_bytes(messages: bytes) -> int:
@@ -103,7 +130,7 @@ def _spoken_bytes(messages: bytes) -> int:
     return len(messages) - sum(len(given(message.images)) for message in pictured)
 
 
-def _extras(read: wire.ChatRequest, unknown: Members, other_options: Members) -> dict[str, JsonText]:
+def _extras(read: wire.Call, unknown: Members, other_options: Members) -> dict[str, JsonText]:
     members = {name: getattr(read, name) for name in _EXTRAS}
     members["_debug_render_only"] = read.debug_render_only
     if other_options:
@@ -122,7 +149,7 @@ def _tool(tool: wire.Tool) -> ToolSpec:
 
 def _message(message: wire.Message) -> Message:
     role = _ROLES.get((message.role or "").lower(), "user")
-    shown = (*_content(message.content), *(_inline_image(data) for data in message.images or ()))
+    shown = (*_content(message.content), *(inline_image(data) for data in message.images or ()))
     if role == "tool":
         result = ToolResult(call_id=message.tool_call_id or "", name=message.tool_name or "", parts=shown)
         return Message(role=role, parts=(result,))
@@ -145,25 +172,10 @@ def _content_part(raw: Raw) -> Text | Image:
         if part.type == "image_url":
             image_url = _image_url.decode(part.image_url)
             url = image_url if isinstance(image_url, str) else image_url.url
-            return Image(url=url) if url.startswith(("http://", "https://")) else _inline_image(url)
+            return Image(url=url) if url.startswith(("http://", "https://")) else inline_image(url)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"a part of a message's content cannot be read: {error}") from None
     raise InvalidRequest("a part of a message's content is neither `text` nor `image_url`")
-
-
-def _inline_image(data: str) -> Image:
-    """An image out of bare base64, as Ollama wants it, or out of a data URI."""
-    if data.startswith("data:"):
-        data = data.partition(",")[2]
-    if "\n" in data or "\r" in data:
-        data = data.replace("\r", "").replace("\n", "")
-    try:
-        empty = not b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        empty = True
-    if empty:
-        raise InvalidRequest("an image is not valid base64 data", param="messages")
-    return Image(data=data, media_type=sniffed_media_type(data))
 
 
 def _call(call: wire.ToolCall) -> ToolCall:

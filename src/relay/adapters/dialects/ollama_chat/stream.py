@@ -9,6 +9,7 @@ from relay.adapters.dialects.base import Scene
 from relay.adapters.dialects.ollama_chat import wire
 from relay.adapters.dialects.ollama_chat.errors import error_text
 from relay.adapters.dialects.ollama_chat.lines import LineFeed, LineReader
+from relay.adapters.dialects.ollama_chat.shape import CHAT, LineShape
 from relay.adapters.dialects.ollama_chat.writing import (
     ROLE,
     created_at,
@@ -40,8 +41,8 @@ from relay.domain.usage import Usage
 class Decoder:
     """A provider's stream, bytes in, events out."""
 
-    def __init__(self) -> None:
-        self._lines = LineFeed()
+    def __init__(self, shape: LineShape = CHAT) -> None:
+        self._lines = LineFeed(shape)
         self._reader = LineReader()
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
@@ -77,8 +78,9 @@ class Encoder:
     must not overtake any: it waits for the end as long as a part before it may still come.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, shape: LineShape = CHAT) -> None:
         self._scene = scene
+        self._shape = shape
         self._kinds: dict[int, PartKind] = {}
         self._calls: dict[int, _OpenCall] = {}
         self._unsent: deque[_OpenCall] = deque()
@@ -124,7 +126,7 @@ class Encoder:
             usage=self._usage,
             first_ns=self._first_ns,
         )
-        return line + b"\n"
+        return self._shape.write(line) + b"\n"
 
     def _start(self, event: PartStarted) -> bytes:
         self._kinds[event.index] = event.kind
@@ -188,4 +190,4 @@ class Encoder:
             done=False,
             logprobs=wire_logprobs(logprobs) if logprobs else None,
         )
-        return encoded(line) + b"\n"
+        return self._shape.write(line) + b"\n"

@@ -8,6 +8,7 @@ from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.base import Scene, Tapped
 from relay.adapters.dialects.ollama_chat import wire
 from relay.adapters.dialects.ollama_chat.lines import LineFeed, LineReader
+from relay.adapters.dialects.ollama_chat.shape import CHAT, LineShape
 from relay.domain.errors import UpstreamError
 from relay.domain.events import Failed, StreamEvent
 
@@ -20,8 +21,8 @@ class Tap:
     A line is taken apart only when the model's name is not where Ollama's servers put it, at the start.
     """
 
-    def __init__(self, scene: Scene) -> None:
-        self._lines = LineFeed()
+    def __init__(self, scene: Scene, shape: LineShape = CHAT) -> None:
+        self._lines = LineFeed(shape)
         self._reader = LineReader()
         self._wanted = scene.model
         self._found = scene.model

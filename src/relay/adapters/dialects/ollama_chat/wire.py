@@ -68,15 +68,13 @@ class Tool(msgspec.Struct, kw_only=True):
     function: ToolFunction
 
 
-class ChatRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a call."""
+class Call(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a call, but for what is said to the model."""
 
     model: str | None = None
-    messages: list[Message] | None = None
     stream: bool | None = None
     format: Raw = ABSENT
     keep_alive: Raw = ABSENT
-    tools: list[Tool] | None = None
     options: dict[str, Raw] | None = None
     think: Raw = ABSENT
     truncate: Raw = ABSENT
@@ -86,15 +84,20 @@ class ChatRequest(msgspec.Struct, forbid_unknown_fields=True):
     debug_render_only: Raw = msgspec.field(default=ABSENT, name="_debug_render_only")
 
 
-class Outline(msgspec.Struct, forbid_unknown_fields=True):
+class ChatRequest(Call, forbid_unknown_fields=True):
+    """The body of a chat call."""
+
+    messages: list[Message] | None = None
+    tools: list[Tool] | None = None
+
+
+class CallOutline(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a call, with everything left undecoded that does not decide where it goes."""
 
     model: str | None = None
-    messages: Raw = ABSENT
     stream: bool | None = None
     format: Raw = ABSENT
     keep_alive: Raw = ABSENT
-    tools: Raw = ABSENT
     options: Raw = ABSENT
     think: Raw = ABSENT
     truncate: Raw = ABSENT
@@ -102,6 +105,13 @@ class Outline(msgspec.Struct, forbid_unknown_fields=True):
     logprobs: Raw = ABSENT
     top_logprobs: Raw = ABSENT
     debug_render_only: Raw = msgspec.field(default=ABSENT, name="_debug_render_only")
+
+
+class ChatOutline(CallOutline, forbid_unknown_fields=True):
+    """The outline of a chat call."""
+
+    messages: Raw = ABSENT
+    tools: Raw = ABSENT
 
 
 class Pictured(msgspec.Struct):

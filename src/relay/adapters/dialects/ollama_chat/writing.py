@@ -83,7 +83,7 @@ def last_line(
     usage: Usage | None,
     first_ns: int | None = None,
     logprobs: Sequence[TokenLogprob] = (),
-) -> bytes:
+) -> wire.WrittenLine:
     """The line that ends an answer: it alone has a reason, the counts that were reported, and durations.
 
     `first_ns` is when the first content left; a whole answer does not tell, so its time is halved. Every
@@ -94,7 +94,7 @@ def last_line(
     waited = total // 2 if first_ns is None else first_ns - scene.started_ns
     prompt = min(max(waited, 1), total - _LOAD_NS - 1)
     usage = usage or Usage()
-    line = wire.WrittenLine(
+    return wire.WrittenLine(
         model=scene.model,
         created_at=created_at(now_ns),
         message=message,
@@ -108,7 +108,6 @@ def last_line(
         eval_count=shown_count(usage.output_tokens),
         eval_duration=total - _LOAD_NS - prompt,
     )
-    return encoded(line)
 
 
 def shown_count(count: int | None) -> int | None:
