@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support.books import Row, row_of
 from tests.support.official_clients import ollama_client, openai_client
+from tests.support.pictures import png
 from tests.support.process import ServerProcess
 from tests.support.upstream import ScriptedUpstream
 
@@ -35,22 +35,6 @@ CLOCK = {
     "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}},
 }
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-
-
-def png() -> bytes:
-    """A real picture of one pixel."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return len(data).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
-
-    header = chunk(b"IHDR", b"\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00")
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + header
-        + chunk(b"IDAT", zlib.compress(b"\x00\xff\x00\x00"))
-        + chunk(b"IEND", b"")
-    )
 
 
 @dataclass(frozen=True)

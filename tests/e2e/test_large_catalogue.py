@@ -4,13 +4,13 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import quantiles
 
 import pytest
 
 from tests.support.process import ServerProcess, running_server
-from tests.support.relay_toml import write_relay_toml
+from tests.support.relay_toml import Toml, write_relay_toml
 
 pytestmark = pytest.mark.e2e
 
@@ -28,8 +28,12 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         hole.listen()
         address = f"http://127.0.0.1:{hole.getsockname()[1]}"
         listed = [f"vendor-{number % 20}/model-{number}" for number in range(MODELS)]
-        many = {"kind": "openai-compatible", "base_url": f"{address}/v1", "models": listed}
-        providers = {
+        many: Mapping[str, Toml] = {
+            "kind": "openai-compatible",
+            "base_url": f"{address}/v1",
+            "models": listed,
+        }
+        providers: Mapping[str, Toml] = {
             "many": many,
             "hanging": {"kind": "ollama", "base_url": address},
             "silent": {"kind": "openai-compatible", "base_url": f"{address}/v1"},
