@@ -1,4 +1,9 @@
-"""The laws of the dialects, put to every dialect and every pair of them."""
+"""The laws of the dialects, put to every dialect and every pair of them.
+
+Cut, round trip, whole and stream, tap: `streams`. Pairs: `pairs`. Requests settle, peek, retarget: `requests`.
+Nothing silent: `losses`. The vendors' own clients: `clients`; through providers' habits: `styles`. Total and
+bounded: `totality`. Reviewed fixtures are in `test_dialect_fixtures.py`, the poverty in `test_dialect_poverty.py`.
+"""
 
 import pytest
 

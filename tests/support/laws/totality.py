@@ -1,4 +1,7 @@
-"""Laws of defence: any bytes at all give an answer or a declared failure, within bounded memory."""
+"""Laws of defence: any bytes at all give an answer or a declared failure, within bounded memory.
+
+What was read of odd bytes is also written again, in every dialect: no encoder may choke on what a decoder lets by.
+"""
 
 import json
 import tracemalloc
@@ -12,6 +15,7 @@ from relay.domain.chat import ChatRequest
 from relay.domain.errors import ClientError, Malformed, Unsupported, UpstreamError
 from relay.domain.events import StreamEvent
 from tests.support.laws.language import Language, a_scene, failure_of
+from tests.support.laws.languages import LANGUAGES
 from tests.support.laws.law import Law
 from tests.support.laws.requests import encodable
 from tests.support.laws.streams import Answer, Stream, answers, streams
@@ -86,7 +90,8 @@ def _requests_total(language: Language, body: bytes) -> None:
         request = dialect.decode_request(body)
     except ClientError:
         return
-    _written_or_unsupported(language, request)
+    for provider in (language, *LANGUAGES):
+        _written_or_unsupported(provider, request)
 
 
 def _written_or_unsupported(language: Language, request: ChatRequest) -> None:
@@ -107,14 +112,16 @@ def _responses_total(language: Language, body: bytes) -> None:
         response = dialect.decode_response(body)
     except UpstreamError:
         return
-    json.loads(dialect.encode_response(response, a_scene()))
+    for client in (language, *LANGUAGES):
+        assert isinstance(json.loads(client.dialect.encode_response(response, a_scene())), dict)
 
 
 def _streams_total(language: Language, stream: Stream) -> None:
     events = language.read(chunked(stream.data, stream.lengths))
     failure = failure_of(events)
     assert failure is None or isinstance(failure, UpstreamError)
-    language.written(events, a_scene())
+    for client in (language, *LANGUAGES):
+        client.written(events, a_scene())
     seen, _ = language.tapped(chunked(stream.data, stream.lengths), a_scene())
     seen_failure = failure_of(seen)
     assert seen_failure is None or isinstance(seen_failure, UpstreamError)

@@ -80,6 +80,3 @@ def _choice_events(choice: Choice) -> Iterator[StreamEvent]:
 def _earlier(usage: Usage) -> Usage:
     """What a cumulative report may have said before: some of the counts, none larger."""
     return Usage.from_counts({name: count // 2 for name, count in list(usage.counts().items())[:2]})
-
-
-__all__ = ["chunked", "sizes", "streams_of"]
