@@ -1,4 +1,4 @@
-"""One model card, three wires: Ollama's list entry, Ollama's model page, and the entry of `/v1/models`.
+"""One model card on each wire: Ollama's lists and model page, and the entry of `/v1/models`.
 
 Every field is there because a client breaks or hides the model without it: Zed needs all detail texts, Smart
 Connections a context length, VS Code the architecture, the command line a digest of twelve digits and more.
@@ -40,8 +40,28 @@ def tags_entry(card: ModelCard) -> dict[str, object]:
         "modified_at": rfc3339(card.created),
         "size": card.size_bytes or _SMALLEST_SIZE_BYTES,
         "digest": card.digest,
-        "details": _details(card),
+        "details": _details_with_lengths(card),
         "capabilities": card.capabilities,
+    }
+
+
+def loaded_entry(card: ModelCard, expires_s: int) -> dict[str, object]:
+    """An entry of `GET /api/ps`; `expires_s` is unix seconds.
+
+    Clients reckon the share on the GPU from the two sizes: what a provider runs counts as all of it. They warn of
+    a small `context_length`, so it is that of the model's page.
+    """
+    name = tagged(card.name)
+    size_bytes = card.size_bytes or _SMALLEST_SIZE_BYTES
+    return {
+        "name": name,
+        "model": name,
+        "size": size_bytes,
+        "digest": card.digest,
+        "details": _details(card),
+        "expires_at": rfc3339(expires_s),
+        "size_vram": size_bytes,
+        "context_length": card.context_tokens or ASSUMED_CONTEXT_TOKENS,
     }
 
 
@@ -51,7 +71,7 @@ def show_page(card: ModelCard, basename: str = "") -> dict[str, object]:
         "license": "The terms of the model's provider apply.",
         "modelfile": f"FROM {card.name}\n",
         "template": "{{ .Prompt }}",
-        "details": _details(card),
+        "details": _details_with_lengths(card),
         "model_info": _model_info(card, basename or card.name),
         "capabilities": card.capabilities,
         "modified_at": rfc3339(card.created),
@@ -91,7 +111,7 @@ def openai_list(cards: Sequence[ModelCard]) -> dict[str, object]:
 
 
 def _details(card: ModelCard) -> dict[str, object]:
-    details: dict[str, object] = {
+    return {
         "parent_model": "",
         "format": "gguf",
         "family": card.family,
@@ -99,6 +119,10 @@ def _details(card: ModelCard) -> dict[str, object]:
         "parameter_size": card.parameter_size or _UNKNOWN,
         "quantization_level": card.quantization or _UNKNOWN,
     }
+
+
+def _details_with_lengths(card: ModelCard) -> dict[str, object]:
+    details = _details(card)
     if card.context_tokens:
         details["context_length"] = card.context_tokens
     if card.embedding_length:
