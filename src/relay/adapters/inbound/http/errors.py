@@ -9,6 +9,7 @@ from relay.adapters.dialects.base import Dialect, WireError
 from relay.adapters.inbound.http.asgi import RawHeaders
 from relay.domain.errors import (
     Draining,
+    Forbidden,
     Internal,
     RelayError,
     TooLarge,
@@ -26,6 +27,10 @@ class ClientLeft(Exception):
     """The client hung up before its request was complete: there is nobody to answer."""
 
 
+class Foreign(Forbidden):
+    """A browser brought the request here from a page, or by a name, that is not to be served."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorShapes:
     """The two error languages of this listener, told apart by path: `/v1` speaks OpenAI, the rest Ollama."""
@@ -36,7 +41,8 @@ class ErrorShapes:
     def encode(self, error: RelayError, path: str) -> WireError:
         """The error as a client of `path` expects it.
 
-        Outside `/v1`, unknown routes and methods are plain text: that is what Ollama's router answers.
+        Outside `/v1`, unknown routes and methods are plain text, and a page that is not to be served learns
+        nothing at all: that is what Ollama's router answers.
         """
         if path == "/v1" or path.startswith("/v1/"):
             return self.openai.encode_error(error)
@@ -45,6 +51,8 @@ class ErrorShapes:
                 return WireError(status=404, body=b"404 page not found", content_type=_PLAIN)
             case WrongMethod():
                 return WireError(status=405, body=b"405 method not allowed", content_type=_PLAIN)
+            case Foreign():
+                return WireError(status=403, body=b"", content_type=_PLAIN)
             case _:
                 return self.ollama.encode_error(error)
 

@@ -1,33 +1,56 @@
 """The first layer of the listener: opens a request's access line, and refuses what no route should see."""
 
-from collections.abc import Sequence
+import re
+from dataclasses import dataclass
 
 from relay.adapters.inbound.http.access import STATE_KEY, AccessLine, AccessLog
-from relay.adapters.inbound.http.asgi import App, Message, Receive, Scope, Send
+from relay.adapters.inbound.http.asgi import App, Message, RawHeaders, Receive, Scope, Send
 from relay.adapters.inbound.http.dispatch import canonical
-from relay.adapters.inbound.http.errors import ErrorShapes, error_headers
+from relay.adapters.inbound.http.errors import ErrorShapes, Foreign, error_headers
 from relay.adapters.inbound.http.health import PREFIX as HEALTH_PREFIX
+from relay.adapters.inbound.http.origins import WATCHED, Admission, BrowserGuard, Fields
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.ports import Clock, Ids
 from relay.domain.errors import Draining, InvalidRequest, RelayError, RelayFault
 
 MAX_HEADER_FIELDS = 100
 
-_ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host"})
+_ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"origin"})
 """Fields that may not come twice: two readers could each believe another one."""
+
+_NOTED = _ONCE | WATCHED
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer, made without a route."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes = b""
 
 
 class Gate:
     """The listener as the server sees it. Health checks pass whatever the load, so that they tell the truth."""
 
     def __init__(
-        self, app: App, *, shapes: ErrorShapes, traffic: Traffic, clock: Clock, ids: Ids, access: AccessLog
+        self,
+        app: App,
+        *,
+        shapes: ErrorShapes,
+        traffic: Traffic,
+        clock: Clock,
+        ids: Ids,
+        access: AccessLog,
+        guard: BrowserGuard | None = None,
     ) -> None:
         self._app = app
         self._shapes = shapes
         self._clock = clock
         self._ids = ids
         self._access = access
+        self._guard = guard or BrowserGuard()
         self.traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,28 +58,43 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        line = AccessLine(
-            request_id=self._ids.new(),
-            method=scope["method"],
-            path=scope["path"],
-            began_s=self._clock.monotonic(),
-        )
+        line = self._line(scope["method"], scope["path"])
         scope.setdefault("state", {})[STATE_KEY] = line
         if line.method == "HEAD":
             send = _without_body(send)
+        try:
+            admission = self._guard.admit(scope, _noted(scope))
+        except RelayError as refusal:
+            await _put(self._refusal(refusal, line), line, send)
+        else:
+            await self._admit(admission, scope, receive, send)
+        self._end(line)
+
+    def turn_down(self, error: RelayError, method: str, path: str) -> Answer:
+        """The answer to what came on a connection and never became a request; it has its line, too."""
+        line = self._line(method, path)
+        answer = self._refusal(error, line)
+        self._end(line)
+        return answer
+
+    async def _admit(self, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
+        line: AccessLine = scope["state"][STATE_KEY]
+        if admission.is_preflight:
+            headers = [(b"x-request-id", line.request_id.encode()), *admission.headers]
+            await _put(Answer(status=204, headers=headers), line, send)
+            return
+        if admission.headers:
+            send = _with_headers(send, admission.headers)
         is_health = scope["path"].startswith(HEALTH_PREFIX)
-        refusal = _malformed(scope["headers"]) or (None if is_health else self._turned_away())
-        if refusal is not None:
-            await self._refuse(refusal, line, send)
-        elif is_health:
+        if is_health:
             await self._app(scope, receive, send)
+        elif (refusal := self._turned_away()) is not None:
+            await _put(self._refusal(refusal, line), line, send)
         else:
             try:
                 await self._app(scope, receive, send)
             finally:
                 self.traffic.leave()
-        line.duration_ms = (self._clock.monotonic() - line.began_s) * 1000
-        self._access(line)
 
     def _turned_away(self) -> RelayError | None:
         """A reason not to let a sound request in; a place is taken when there is none."""
@@ -68,15 +106,31 @@ class Gate:
             return RelayFault(text, code="overloaded", status=503, retry_after_s=1)
         return None
 
-    async def _refuse(self, error: RelayError, line: AccessLine, send: Send) -> None:
+    def _line(self, method: str, path: str) -> AccessLine:
+        return AccessLine(
+            request_id=self._ids.new(), method=method, path=path, began_s=self._clock.monotonic()
+        )
+
+    def _end(self, line: AccessLine) -> None:
+        line.duration_ms = (self._clock.monotonic() - line.began_s) * 1000
+        self._access(line)
+
+    def _refusal(self, error: RelayError, line: AccessLine) -> Answer:
         wire = self._shapes.encode(error, canonical(line.path))
         line.status, line.outcome, line.error = wire.status, "error", error.code or type(error).__name__
         headers = error_headers(error, wire, line.request_id)
-        try:
-            await send({"type": "http.response.start", "status": wire.status, "headers": headers})
-            await send({"type": "http.response.body", "body": wire.body, "more_body": False})
-        except OSError:
-            line.outcome = "cancelled"
+        if isinstance(error, Foreign):
+            headers.append((b"vary", b"Origin"))
+        return Answer(status=wire.status, headers=headers, body=wire.body)
+
+
+async def _put(answer: Answer, line: AccessLine, send: Send) -> None:
+    line.status = answer.status
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+    except OSError:
+        line.outcome = "cancelled"
 
 
 def _without_body(send: Send) -> Send:
@@ -88,11 +142,26 @@ def _without_body(send: Send) -> Send:
     return send_head
 
 
-def _malformed(headers: Sequence[tuple[bytes, bytes]]) -> RelayError | None:
+def _with_headers(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:
+    async def send_with(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *headers]}
+        await send(message)
+
+    return send_with
+
+
+def _noted(scope: Scope) -> Fields:
+    """The fields that decide, of a request that is sound. Raises `InvalidRequest` for any other."""
+    headers, path = scope["headers"], scope["path"]
     if len(headers) > MAX_HEADER_FIELDS:
-        return InvalidRequest(f"more than {MAX_HEADER_FIELDS} header fields", status=431)
-    once = [name for name, _ in headers if name in _ONCE]
-    if len(once) != len(set(once)):
-        twice = next(name for name in once if once.count(name) > 1)
-        return InvalidRequest(f"the header {twice.decode()} may come only once")
-    return None
+        raise InvalidRequest(f"more than {MAX_HEADER_FIELDS} header fields", status=431)
+    fields: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _NOTED:
+            if name in fields and name in _ONCE:
+                raise InvalidRequest(f"the header {name.decode()} may come only once")
+            fields[name] = value
+    if not path.isprintable() and _CONTROL.search(path):
+        raise InvalidRequest("a path may not hold control characters")
+    return fields
