@@ -13,15 +13,21 @@ from relay.adapters.inbound.http.traffic import Traffic
 PREFIX = "/health/"
 
 type ReadinessCheck = Callable[[], Sequence[str]]
-"""What keeps the relay from serving, in words for an operator; nothing when it is ready. Must not wait."""
+"""What is wrong, in words for an operator; nothing when nothing is. Must not wait."""
+
+
+def nothing() -> Sequence[str]:
+    """The check of what is never wrong."""
+    return ()
 
 
 class Readiness:
-    """The listener's own state and everybody else's, in one list of reasons."""
+    """The listener's own state and everybody else's: what keeps it from serving, and what it serves in spite of."""
 
-    def __init__(self, traffic: Traffic, check: ReadinessCheck) -> None:
+    def __init__(self, traffic: Traffic, check: ReadinessCheck, degraded: ReadinessCheck) -> None:
         self._traffic = traffic
         self._check = check
+        self.degraded = degraded
 
     def problems(self) -> list[str]:
         """Reasons not to send traffic here."""
@@ -36,10 +42,12 @@ async def live() -> Response[Any]:
 
 @route("/health/ready", http_method=["GET", "HEAD"])
 async def ready(readiness: NamedDependency[Readiness]) -> Response[Any]:
-    """200, or 503 with the reasons."""
+    """200, with the reasons when it serves in spite of some, or 503 with those that keep it from serving."""
     problems = readiness.problems()
     if problems:
         return _answer(503, {"status": "not ready", "reasons": problems})
+    if degraded := list(readiness.degraded()):
+        return _answer(200, {"status": "degraded", "reasons": degraded})
     return _answer(200, {"status": "ready"})
 
 
