@@ -296,6 +296,7 @@ def _build_api(
         clock=clock,
         ids=ids,
         ready=lambda: [books.spool.problem] if books.spool.problem else [],
+        degraded=lambda: [problem for problem in (books.settle.problem, books.keys.problem) if problem],
         access=to_logger(logger),
         log=logger,
         traffic=traffic,

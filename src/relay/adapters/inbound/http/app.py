@@ -17,7 +17,8 @@ from relay.adapters.inbound.http.credentials import read_sender
 from relay.adapters.inbound.http.dispatch import Dispatch
 from relay.adapters.inbound.http.errors import ErrorShapes, error_headers, unexpected
 from relay.adapters.inbound.http.gate import Gate
-from relay.adapters.inbound.http.health import Readiness, ReadinessCheck
+from relay.adapters.inbound.http.health import Readiness, ReadinessCheck, nothing
+from relay.adapters.inbound.http.origins import BrowserGuard
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.authenticate import Authenticate
 from relay.application.calls import Caller
@@ -37,10 +38,12 @@ def create_api(
     clock: Clock,
     ids: Ids,
     ready: ReadinessCheck,
+    degraded: ReadinessCheck = nothing,
     access: AccessLog,
     log: FilteringBoundLogger,
     patience: Patience = DEFAULT_PATIENCE,
     traffic: Traffic | None = None,
+    guard: BrowserGuard | None = None,
     hot_in_front: bool = True,
 ) -> Gate:
     """The listener as an ASGI application.
@@ -69,14 +72,14 @@ def create_api(
             *ollama.ROUTES,
             *openai.ROUTES,
         ],
-        dependencies=_dependencies(authenticate, list_models, Readiness(traffic, ready)),
+        dependencies=_dependencies(authenticate, list_models, Readiness(traffic, ready, degraded)),
         exception_handlers={HTTPException: _answer_with(log), Exception: _answer_with(log)},
         request_max_body_size=patience.body_bytes,
         openapi_config=None,
         logging_config=None,
     )
     routes = Dispatch(hot if hot_in_front else {}, framework, shapes=SHAPES, log=log)
-    return Gate(routes, shapes=SHAPES, traffic=traffic, clock=clock, ids=ids, access=access)
+    return Gate(routes, shapes=SHAPES, traffic=traffic, clock=clock, ids=ids, access=access, guard=guard)
 
 
 def _dependencies(
