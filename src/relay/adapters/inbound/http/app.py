@@ -10,7 +10,14 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from structlog.typing import FilteringBoundLogger
 
 from relay.adapters.dialects import ollama_chat, openai_chat
-from relay.adapters.inbound.http import health, ollama, openai
+from relay.adapters.inbound.http import (
+    health,
+    ollama,
+    ollama_account,
+    ollama_loaded,
+    ollama_management,
+    openai,
+)
 from relay.adapters.inbound.http.access import MAX_PATH_CHARACTERS, AccessLog, line_of
 from relay.adapters.inbound.http.chat import DEFAULT_PATIENCE, ChatRoute, Patience, ServeChat
 from relay.adapters.inbound.http.credentials import read_sender
@@ -18,11 +25,13 @@ from relay.adapters.inbound.http.dispatch import Dispatch
 from relay.adapters.inbound.http.errors import ErrorShapes, error_headers, unexpected
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.health import Readiness, ReadinessCheck, nothing
+from relay.adapters.inbound.http.ollama_loaded import keeping
 from relay.adapters.inbound.http.origins import BrowserGuard
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.authenticate import Authenticate
 from relay.application.calls import Caller
 from relay.application.list_models import ListModels
+from relay.application.loaded_models import LoadedModels
 from relay.application.ports import CatalogSource, Clock, Ids
 from relay.domain.errors import InvalidRequest, RelayError, TooLarge, UnknownRoute, WrongMethod
 
@@ -51,10 +60,11 @@ def create_api(
     With `hot_in_front` off, the framework routes the hot paths as well: slower, and the same in all else.
     """
     traffic = traffic or Traffic()
+    loaded_models = LoadedModels(list_models=list_models, clock=clock)
     chat = ChatRoute(
         dialect=openai_chat.DIALECT,
         shapes=SHAPES,
-        serve=relay_chat,
+        serve=keeping(loaded_models, relay_chat),
         authenticate=authenticate,
         clock=clock,
         traffic=traffic,
@@ -63,16 +73,25 @@ def create_api(
     )
     hot = {
         "/v1/chat/completions": chat,
-        "/api/chat": replace(chat, dialect=ollama_chat.DIALECT, preload=ollama.preload(catalog)),
+        "/api/chat": replace(
+            chat,
+            dialect=ollama_chat.DIALECT,
+            preload=keeping(loaded_models, ollama.preload(catalog)),
+        ),
     }
     framework = Litestar(
         route_handlers=[
             *(asgi(path, copy_scope=False)(route.__call__) for path, route in hot.items()),
             *health.ROUTES,
             *ollama.ROUTES,
+            *ollama_account.ROUTES,
+            *ollama_loaded.ROUTES,
+            *ollama_management.ROUTES,
             *openai.ROUTES,
         ],
-        dependencies=_dependencies(authenticate, list_models, Readiness(traffic, ready, degraded)),
+        dependencies=_dependencies(
+            authenticate, list_models, loaded_models, Readiness(traffic, ready, degraded)
+        ),
         exception_handlers={HTTPException: _answer_with(log), Exception: _answer_with(log)},
         request_max_body_size=patience.body_bytes,
         openapi_config=None,
@@ -83,7 +102,7 @@ def create_api(
 
 
 def _dependencies(
-    authenticate: Authenticate, list_models: ListModels, readiness: Readiness
+    authenticate: Authenticate, list_models: ListModels, loaded_models: LoadedModels, readiness: Readiness
 ) -> dict[str, Provide]:
     def caller(request: Request[Any, Any, Any]) -> Caller:
         found = authenticate(read_sender(request.scope["headers"]).credential)
@@ -93,6 +112,7 @@ def _dependencies(
     return {
         "caller": Provide(caller, sync_to_thread=False),
         "list_models": Provide(lambda: list_models, sync_to_thread=False),
+        "loaded_models": Provide(lambda: loaded_models, sync_to_thread=False),
         "readiness": Provide(lambda: readiness, sync_to_thread=False),
     }
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-from litestar import Request, Response, get, post, route
+from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import RawBody, SkipValidation
@@ -15,6 +14,7 @@ from relay.adapters.dialects.ollama_chat import load_or_unload
 from relay.adapters.inbound.http.cards import rfc3339, show_page, tagged, tags_entry
 from relay.adapters.inbound.http.chat import ServeChat
 from relay.adapters.inbound.http.encoded_listing import EncodedListing
+from relay.adapters.inbound.http.ollama_body import read_members, text_of
 from relay.application.calls import Caller, ChatCall
 from relay.application.list_models import ListModels
 from relay.application.plan_call import plan_call
@@ -27,7 +27,6 @@ OLLAMA_VERSION = "0.32.15"
 _JSON = "application/json; charset=utf-8"
 _COPILOT = "GitHubCopilotChat/"
 
-_anything = msgspec.json.Decoder()
 _tags = EncodedListing(lambda cards: {"models": [tags_entry(card) for card in cards]})
 
 
@@ -51,12 +50,6 @@ async def tags(
     return Response(_tags(list_models(caller)), media_type=_JSON)
 
 
-@get("/api/ps")
-async def loaded(caller: NamedDependency[SkipValidation[Caller]]) -> Response[Any]:
-    """The models in memory: none, as the relay holds none, and what a provider holds it does not know."""
-    return _json({"models": []})
-
-
 @post("/api/show", status_code=200)
 async def show(
     body: RawBody,
@@ -71,7 +64,7 @@ async def show(
     return _json(show_page(card, asked if is_copilot else ""))
 
 
-ROUTES: Sequence[BaseRouteHandler] = (root, version, tags, loaded, show)
+ROUTES: Sequence[BaseRouteHandler] = (root, version, tags, show)
 
 
 def preload(catalog: CatalogSource) -> ServeChat:
@@ -100,19 +93,10 @@ def preload(catalog: CatalogSource) -> ServeChat:
 
 
 def _asked_model(body: bytes) -> str:
-    """`model`, or the older `name`; keys count in any case, as in Go's decoder. Raises `InvalidRequest`."""
-    if not body.strip():
-        raise InvalidRequest("missing request body")
-    try:
-        asked = lenient.decode(_anything, lambda value: value, body, first_value_only=True)
-    except lenient.Undecodable as error:
-        raise InvalidRequest(str(error)) from None
-    members = {key.lower(): value for key, value in asked.items()} if isinstance(asked, dict) else {}
-    match members.get("model") or members.get("name"):
-        case str(name) if name.strip():
-            return name.strip()
-        case _:
-            raise InvalidRequest("model is required", param="model")
+    """`model`, or the older `name`. Raises `InvalidRequest`."""
+    if name := text_of(read_members(body), "model", "name"):
+        return name
+    raise InvalidRequest("model is required", param="model")
 
 
 def _json(value: object) -> Response[Any]:
