@@ -38,6 +38,7 @@ SAID_HERE = {
     "tests/contract": "one dialect or port each, every implementation",
     "tests/contract/fixtures": "recorded bytes of real providers",
     "tests/e2e": "the real process over a socket",
+    "tests/e2e/clients": "clients that the field uses",
     "tests/unit": "mirrors src/relay; one module and fakes of ports",
 }
 
@@ -66,18 +67,21 @@ def said_by_itself(path: Path) -> str:
 
 
 def description(path: str) -> str:
-    """One line about a file or folder, given from the root. Raises `LookupError` when there is none."""
+    """One line about a file or folder, given from the root; empty for a folder that is no package.
+
+    Raises `LookupError` for a file or package that says nothing.
+    """
     if path in SAID_HERE:
         return SAID_HERE[path]
     file = ROOT / path
-    said = said_by_itself(file / "__init__.py" if file.is_dir() else file) if _speaks(file) else ""
+    if file.is_dir():
+        file /= "__init__.py"
+        if not file.is_file():
+            return ""
+    said = said_by_itself(file)
     if not said:
         raise LookupError(f"{path} does not say what it is for: give it a first sentence")
     return said
-
-
-def _speaks(file: Path) -> bool:
-    return file.is_file() or (file / "__init__.py").is_file()
 
 
 def shown(paths: Iterable[str]) -> list[str]:
@@ -108,7 +112,7 @@ def tree() -> str:
     """The whole block."""
     rows = list(drawn(shown(tracked())))
     column = max(len(name) for name, _ in rows) + 2
-    return "".join(f"{name:<{column}}{description(path)}\n" for name, path in rows)
+    return "".join(f"{name:<{column}}{description(path)}".rstrip() + "\n" for name, path in rows)
 
 
 def with_tree(document: str) -> str:

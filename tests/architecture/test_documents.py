@@ -95,7 +95,3 @@ def test_a_sentence_ends_at_its_full_stop_and_is_one_line() -> None:
 def test_a_collapsed_folder_stands_for_what_is_in_it() -> None:
     paths = ["a.py", "tests/unit/domain/test_x.py", "src/relay/__init__.py", ".gitignore"]
     assert tree.shown(paths) == ["a.py", "tests", "tests/unit"]
-
-
-def test_everything_in_the_tree_has_a_description() -> None:
-    assert all(tree.description(path) for path in tree.shown(tree.tracked()))
