@@ -77,7 +77,14 @@ def test_a_name_that_is_no_text_does_not_break_the_error() -> None:
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        (b'{"error":"model \'x\' not found"}', ProviderFault(message="model 'x' not found")),
+        (
+            b'{"error":"model \'x\' not found"}',
+            ProviderFault(message="model 'x' not found", code="model_not_found"),
+        ),
+        (
+            b'{"error":"model \\"x\\" not found, try pulling it first"}',
+            ProviderFault(message='model "x" not found, try pulling it first', code="model_not_found"),
+        ),
         (
             b'{"error":"unauthorized","signin_url":"https://example.com"}',
             ProviderFault(message="unauthorized"),

@@ -1,5 +1,7 @@
 """Errors: `{"error": "text"}` before an answer and, as a line of its own, within one."""
 
+import re
+
 import msgspec
 from msgspec import Raw
 
@@ -15,6 +17,9 @@ CONTENT_TYPE = "application/json; charset=utf-8"
 
 _body = msgspec.json.Decoder(wire.ErrorBody)
 _error = msgspec.json.Decoder(str | wire.ErrorDetail)
+
+_UNKNOWN_MODEL = re.compile(r"""model (['"]).*\1 not found""")
+"""Ollama has no codes; OpenAI's clients tell an unknown model from a wrong address by one."""
 
 _IN_STREAM_STATUS = 500
 """Ollama tells no status within a stream; it fails there with what would have been its default."""
@@ -69,5 +74,5 @@ def _fault(error: Raw) -> ProviderFault:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ProviderFault()
     if isinstance(said, str):
-        return ProviderFault(message=said)
+        return ProviderFault(message=said, code="model_not_found" if _UNKNOWN_MODEL.match(said) else "")
     return ProviderFault(message=said.message, code="" if said.code is None else str(said.code))
