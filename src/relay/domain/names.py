@@ -6,9 +6,12 @@ Ollama's naming rules are in its model name parser (`registry/namespace/model:ta
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from heapq import nlargest
+from itertools import pairwise
 
 DEFAULT_TAG = ":latest"
 MAX_NAME_CHARACTERS = 512
+_LIKELY = 24
 
 
 def normalise(name: str) -> str:
@@ -42,7 +45,22 @@ def closest(name: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     for normal, candidate in by_normal.items():
         by_last_part.setdefault(normal.rpartition("/")[2], candidate)
     wanted = normalise(name)[:MAX_NAME_CHARACTERS]
-    near = [by_normal[match] for match in get_close_matches(wanted, by_normal, limit, 0.6)]
-    last_part = wanted.rpartition("/")[2]
-    near += [by_last_part[match] for match in get_close_matches(last_part, by_last_part, limit, 0.6)]
+    near = [by_normal[match] for match in _matches(wanted, by_normal, limit)]
+    near += [by_last_part[match] for match in _matches(wanted.rpartition("/")[2], by_last_part, limit)]
     return tuple(dict.fromkeys(near))[:limit]
+
+
+def _matches(wanted: str, names: Iterable[str], limit: int) -> list[str]:
+    """Close matches among the few names that share most with `wanted`: comparing thousands takes too long."""
+    pairs = _pairs(wanted)
+    likely = nlargest(_LIKELY, names, key=lambda name: _likeness(pairs, _pairs(name)))
+    return get_close_matches(wanted, likely, limit, 0.6)
+
+
+def _pairs(text: str) -> set[tuple[str, str]]:
+    return set(pairwise(text))
+
+
+def _likeness(one: set[tuple[str, str]], other: set[tuple[str, str]]) -> float:
+    """Dice's coefficient."""
+    return 2 * len(one & other) / (len(one) + len(other) or 1)

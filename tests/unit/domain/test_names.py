@@ -102,3 +102,9 @@ def test_suggestions_are_few_distinct_and_known(name: str, known: list[str]) -> 
     assert len(near) <= 3
     assert len(set(near)) == len(near)
     assert set(near) <= set(known)
+
+
+def test_the_nearest_of_thousands_of_alike_names_is_still_found() -> None:
+    many = [f"openrouter/vendor{number % 60}/model-{number}-instruct" for number in range(3000)]
+    assert closest("openrouter/vendor17/model-77-instruc", many)[0] == "openrouter/vendor17/model-77-instruct"
+    assert closest("model-1234-instrukt", many)[0] == "openrouter/vendor34/model-1234-instruct"
