@@ -27,6 +27,8 @@ BODIES = (
     '{"choices":[{"index":0,"message":{"content":{}},"finish_reason":"stop"}]}',
     '{"choices":[{"index":0,"message":{"tool_calls":[{"function":{"name":"f","arguments":{}}}]},"finish_reason":"stop"}]}',
     '{"message":{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{}}}]},"done":true}',
+    '{"model":"m","prompt":"x","context":{},"suffix":{},"stream":false}',
+    '{"model":"m","response":"x","tool_calls":[{"function":{"name":"f","arguments":{}}}],"context":{},"done":true}',
     '{"error":{"message":{}}}',
     '{"error":{}}',
     '{"usage":{}}',

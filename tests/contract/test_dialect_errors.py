@@ -56,7 +56,7 @@ BEGUN: tuple[StreamEvent, ...] = (
 def check_shape(dialect: DialectName, body: bytes, error: RelayError) -> None:
     """The members that the vendor's clients read, no more."""
     said = json.loads(body)
-    if dialect == "ollama.chat":
+    if dialect.startswith("ollama."):
         assert list(said) == ["error"]
         assert isinstance(said["error"], str)
         return

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.adapters.dialects.lenient import clean_text
-from relay.domain.chat import ChatRequest, Image, JsonSchema, Refusal, Thinking, ToolCall, ToolResult
+from relay.domain.chat import (
+    ChatRequest,
+    Completion,
+    DialectName,
+    Image,
+    JsonSchema,
+    Refusal,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 from relay.domain.events import ChatResponse
 from tests.support.laws.language import Language
 from tests.support.laws.languages import LANGUAGES
@@ -33,6 +43,7 @@ def request_marks(request: ChatRequest) -> set[str]:
         "schema": isinstance(request.output, JsonSchema),
         "logprobs": request.sampling.logprobs is True,
         "extras": any(request.extras.values()),
+        "completion": request.completion not in (None, Completion()),
     }
     return {name for name, present in marks.items() if present}
 
@@ -86,9 +97,14 @@ def test_a_fifth_of_the_requests_carry_tools_images_or_thinking() -> None:
     tally.check("tools", "images", "thinking", "instructions", "parallel calls", "schema", "extras")
 
 
+TALK = ("tools", "images", "thinking", "instructions", "parallel calls")
+MARKS: dict[DialectName, tuple[str, ...]] = {"ollama.generate": ("images", "instructions", "completion")}
+"""What a dialect's examples shall show where they are no conversations."""
+
+
 @pytest.mark.parametrize("language", LANGUAGES, ids=str)
 def test_what_a_dialect_cannot_carry_does_not_make_its_examples_poor(language: Language) -> None:
-    tally_requests(encodable(language)).check("tools", "images", "thinking", "instructions", "parallel calls")
+    tally_requests(encodable(language)).check(*MARKS.get(language.dialect.name, TALK))
 
 
 def test_a_fifth_of_the_answers_carry_tools_or_thinking() -> None:

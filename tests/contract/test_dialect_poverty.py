@@ -50,7 +50,8 @@ OLLAMA: dict[str, set[str]] = {
     "Of usage, input and output tokens": {"usage class left out", "usage 0 left out"},
     "A log probability that is not finite": {"logprob clipped"},
 }
-MEANING = {"openai.chat": OPENAI, "ollama.chat": OLLAMA}
+GENERATE = {**OLLAMA, "The context numbers of a real Ollama": set[str]()}
+MEANING = {"openai.chat": OPENAI, "ollama.chat": OLLAMA, "ollama.generate": GENERATE}
 
 
 def differences(before: ChatResponse, after: ChatResponse) -> Iterator[str]:

@@ -13,7 +13,7 @@ from tests.support.laws.language import Language
 from tests.support.laws.law import Law
 from tests.support.laws.planting import Fault, planted
 
-OPENAI, OLLAMA = "openai_chat", "ollama_chat"
+OPENAI, OLLAMA, GENERATE = "openai_chat", "ollama_chat", "ollama_generate"
 
 BROKEN = (AssertionError, LookupError, RecursionError, RelayError, ValueError)
 """What a broken law raises; an error of Hypothesis is none of these."""
@@ -76,6 +76,18 @@ FAULTS: dict[str, tuple[Fault, Law[Language, Any]]] = {
     "thinking in the history is left out": (
         Fault(OLLAMA, "provider_request", "thinking=thinking,", "thinking=None,"),
         requests.SETTLES,
+    ),
+    "a chat takes the place of a completion": (
+        Fault(OLLAMA, "provider_request", "    refuse_completion(request)\n", ""),
+        requests.COMPLETION_KEPT,
+    ),
+    "a suffix is left out": (
+        Fault(GENERATE, "provider_request", 'body["suffix"] = completion.suffix', "pass"),
+        requests.COMPLETION_KEPT,
+    ),
+    "a line of generate has no thinking": (
+        Fault(GENERATE, "shape", "thinking=message.thinking,", ""),
+        streams.ROUND_TRIP,
     ),
     "bytes that are no JSON escape as another error": (
         Fault(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ollama import ChatResponse as OllamaChatResponse
+from ollama import GenerateResponse
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
@@ -95,6 +96,36 @@ def _ollama_read(lines: list[OllamaChatResponse]) -> Read:
     }
 
 
+def generate_stream(data: bytes) -> Read:
+    """As ollama-python reads lines."""
+    assert data.endswith(b"\n")
+    lines = data.decode().splitlines()
+    assert [json.loads(line)["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
+    return _generate_read(lines)
+
+
+def generate_whole(data: bytes) -> Read:
+    """As ollama-python parses a body."""
+    return _generate_read([data.decode()])
+
+
+def _generate_read(lines: list[str]) -> Read:
+    """The client's own type has no tool calls, though Ollama's answer has."""
+    parsed = [GenerateResponse.model_validate_json(line) for line in lines]
+    assert all(line.model == "asked-for" for line in parsed)
+    last = parsed[-1]
+    assert min(last.total_duration or 0, last.eval_duration or 0, last.prompt_eval_duration or 0) > 0
+    calls = [call for line in lines for call in json.loads(line).get("tool_calls", ())]
+    return {
+        "thinking": "".join(line.thinking or "" for line in parsed),
+        "text": "".join(line.response or "" for line in parsed),
+        "refusal": "",
+        "calls": [(call["function"]["name"], call["function"]["arguments"]) for call in calls],
+        "finish": last.done_reason,
+        "counts": (last.prompt_eval_count or 0, last.eval_count or 0),
+    }
+
+
 def _should_read(response: ChatResponse, dialect: DialectName) -> Read:
     choice, usage = response.choices[0], response.usage
     parts = choice.parts
@@ -125,10 +156,12 @@ def json_or_text(text: str) -> object:
 STREAM_READERS: dict[DialectName, Callable[[bytes], Read]] = {
     "openai.chat": openai_stream,
     "ollama.chat": ollama_stream,
+    "ollama.generate": generate_stream,
 }
 WHOLE_READERS: dict[DialectName, Callable[[bytes], Read]] = {
     "openai.chat": openai_whole,
     "ollama.chat": ollama_whole,
+    "ollama.generate": generate_whole,
 }
 
 

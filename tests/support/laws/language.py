@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from relay.adapters.dialects.base import Dialect, Scene
+from hypothesis import strategies as st
+
+from relay.adapters.dialects.base import ClientDialect, Dialect, Scene
 from relay.domain.chat import ChatRequest
 from relay.domain.errors import RelayError
 from relay.domain.events import ChatResponse, Failed, PartDelta, PartStarted, StreamEvent
@@ -14,12 +16,11 @@ TICK_NS = 1_500_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Language:
-    """`norm` and `norm_request` say what is left of a value that was written and read in this dialect."""
+class ClientLanguage:
+    """A dialect that clients speak; `norm` says what is left of an answer that was written and read in it."""
 
-    dialect: Dialect
+    dialect: ClientDialect
     norm: Callable[[ChatResponse], ChatResponse]
-    norm_request: Callable[[ChatRequest], ChatRequest]
 
     def __str__(self) -> str:
         return self.dialect.name
@@ -37,6 +38,18 @@ class Language:
         """The stream a client reads."""
         encoder = self.dialect.encoder(scene)
         return b"".join(encoder.send(event) for event in events) + encoder.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language(ClientLanguage):
+    """A dialect that clients and providers speak.
+
+    `norm_request` says what is left of a request; `requests` are what it is tried on, most of which it can carry.
+    """
+
+    dialect: Dialect
+    norm_request: Callable[[ChatRequest], ChatRequest]
+    requests: st.SearchStrategy[ChatRequest]
 
     def read(self, chunks: Iterable[bytes]) -> list[StreamEvent]:
         """The events of a provider's stream that arrives in these chunks."""

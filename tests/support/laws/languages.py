@@ -1,16 +1,30 @@
 """Every dialect of the registry with its declared poverty: a new dialect is put to the laws by being registered."""
 
+from collections.abc import Mapping
 from importlib import import_module
+
+from hypothesis import strategies as st
 
 from relay.adapters.dialects.base import Dialect
 from relay.adapters.dialects.registry import DIALECTS
+from relay.domain.chat import ChatRequest, DialectName
 from tests.support.laws.language import Language
+from tests.support.strategies.prompts import prompts
+from tests.support.strategies.requests import requests
+
+REQUESTS: Mapping[DialectName, st.SearchStrategy[ChatRequest]] = {"ollama.generate": prompts}
+"""What a dialect is tried on, where that is no conversation."""
 
 
 def language_of(dialect: Dialect, package: str) -> Language:
     """A dialect with the norms that its package declares."""
     norm = import_module(f"{package}.norm")
-    return Language(dialect=dialect, norm=norm.norm, norm_request=norm.norm_request)
+    return Language(
+        dialect=dialect,
+        norm=norm.norm,
+        norm_request=norm.norm_request,
+        requests=REQUESTS.get(dialect.name, requests),
+    )
 
 
 def package_of(dialect: Dialect) -> str:

@@ -8,12 +8,12 @@ from hypothesis import assume, event
 from hypothesis import strategies as st
 
 from relay.adapters.dialects.lenient import escape_separators
-from relay.domain.chat import ChatRequest, JsonSchema, Part, ToolCall
+from relay.domain.chat import ChatRequest, Completion, JsonSchema, Part, ToolCall
 from relay.domain.errors import ClientError, Unsupported
 from tests.support.laws.language import Language
 from tests.support.laws.law import Law
 from tests.support.strategies.mutations import miswritten
-from tests.support.strategies.requests import requests
+from tests.support.strategies.prompts import prompts
 from tests.support.strategies.texts import json_texts, words
 
 
@@ -39,7 +39,7 @@ def spelled(members: Sequence[tuple[str, str]], colon: str = ":") -> str:
 
 def encodable(language: Language) -> st.SearchStrategy[ChatRequest]:
     """Requests that this dialect can carry."""
-    return requests.filter(lambda request: _carries(language, request))
+    return language.requests.filter(lambda request: _carries(language, request))
 
 
 def _carries(language: Language, request: ChatRequest) -> bool:
@@ -182,6 +182,19 @@ def _members(body: bytes) -> list[tuple[str, str]]:
     return members
 
 
+def _completion_is_kept(language: Language, request: ChatRequest) -> None:
+    """A chat that takes the place of a completion would be another answer, and nobody told."""
+    try:
+        wire = language.dialect.encode_request(request)
+    except Unsupported:
+        return
+    assert language.dialect.decode_request(wire.body).completion == request.completion
+
+
+def _completing(_: Language) -> st.SearchStrategy[ChatRequest]:
+    return prompts.filter(lambda request: request.completion not in (None, Completion()))
+
+
 def _bodies(language: Language) -> st.SearchStrategy[bytes]:
     valid = encodable(language).map(lambda request: language.dialect.encode_request(request).body)
     return st.one_of(valid, miswritten(valid))
@@ -191,5 +204,6 @@ SETTLES = Law("requests settle", encodable, _settles)
 CLIENT_SETTLES = Law("what a client may write settles", _bodies, _client_settles)
 PEEKED = Law("a peek and a retargeted body agree with the request", _bodies, _peeked)
 RETARGET = Law("retargeting touches the model and the usage flag only", retargetings, _retarget)
+COMPLETION_KEPT = Law("what makes a completion is carried or refused", _completing, _completion_is_kept)
 
-REQUEST_LAWS = (SETTLES, CLIENT_SETTLES, PEEKED, RETARGET)
+REQUEST_LAWS = (SETTLES, CLIENT_SETTLES, PEEKED, RETARGET, COMPLETION_KEPT)

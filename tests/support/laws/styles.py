@@ -95,9 +95,9 @@ def foreign_fields(data: bytes) -> bytes:
 def calls_on_the_last_line(data: bytes) -> bytes:
     """Tool calls on the line that ends the answer, as newer Ollama servers send them."""
     *lines, last = [json.loads(line) for line in data.splitlines()]
-    calls = [call for line in lines for call in line["message"].pop("tool_calls", ())]
+    calls = [call for line in lines for call in line.get("message", line).pop("tool_calls", ())]
     if calls:
-        last["message"]["tool_calls"] = calls
+        last.get("message", last)["tool_calls"] = calls
     return b"".join(json.dumps(line).encode() + b"\n" for line in [*lines, last])
 
 

@@ -17,6 +17,7 @@ from relay.adapters.dialects.ollama_chat.response import visible
 from relay.adapters.dialects.ollama_chat.writing import finite, read_back, shown_count
 from relay.domain.chat import (
     ChatRequest,
+    DialectName,
     JsonObject,
     JsonSchema,
     JsonText,
@@ -88,16 +89,24 @@ def norm(response: ChatResponse) -> ChatResponse:
 
 def norm_request(request: ChatRequest) -> ChatRequest:
     """The request that is read after this one was written for a provider."""
-    own = _own_extras(request.extras.get(NAME, {}))
-    return ChatRequest(
-        model=request.model,
+    return replace(
+        norm_call(NAME, request),
         messages=settled(request.messages),
         tools=() if request.tool_choice == "none" else tuple(_tool(tool) for tool in request.tools),
+    )
+
+
+def norm_call(dialect: DialectName, request: ChatRequest) -> ChatRequest:
+    """What is left of any call to Ollama, but for what is said to the model."""
+    own = _own_extras(request.extras.get(dialect, {}))
+    return ChatRequest(
+        model=request.model,
+        messages=(),
         sampling=_sampling(request.sampling),
         output=_output(request.output),
         reasoning=None if request.reasoning is None else options.nearest(request.reasoning),
         stream=request.stream,
-        extras={NAME: own} if own else {},
+        extras={dialect: own} if own else {},
     )
 
 

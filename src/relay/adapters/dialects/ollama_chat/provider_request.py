@@ -43,8 +43,6 @@ _members = msgspec.json.Decoder(dict[str, Raw])
 def encode_request(request: ChatRequest) -> WireRequest:
     """Raises `Unsupported` for a completion, several choices, an image's URL, and a schema that is no object."""
     refuse_completion(request)
-    if request.choice_count > 1:
-        raise Unsupported("Ollama gives one answer per call", param="n")
     body: dict[str, object] = {
         "model": request.model,
         "messages": [_message(message) for message in settled(request.messages)],
@@ -58,7 +56,12 @@ def encode_request(request: ChatRequest) -> WireRequest:
 def written_call(
     dialect: DialectName, path: str, body: dict[str, object], request: ChatRequest
 ) -> WireRequest:
-    """Any call of Ollama's, with `body` saying the words to the model; the extras of `dialect` are written back."""
+    """Any call of Ollama's, with `body` saying the words to the model; the extras of `dialect` are written back.
+
+    Raises `Unsupported` for several choices, and a schema that is no object.
+    """
+    if request.choice_count > 1:
+        raise Unsupported("Ollama gives one answer per call", param="n")
     if request.output is not None:
         body["format"] = options.write_format(request.output)
     if request.reasoning is not None:

@@ -1,0 +1,78 @@
+"""The dialect of Ollama's `/api/generate`: one prompt and what the model goes on with.
+
+It shares with `ollama_chat` all but what is said to the model and how a line of the answer is spelled.
+"""
+
+from typing import Literal
+
+from relay.adapters.dialects.base import (
+    Dialect,
+    Envelope,
+    ProviderFault,
+    Scene,
+    StreamDecoder,
+    StreamEncoder,
+    StreamTap,
+    WireError,
+    WireRequest,
+)
+from relay.adapters.dialects.ollama_chat import errors, response, stream
+from relay.adapters.dialects.ollama_chat.tap import Tap
+from relay.adapters.dialects.ollama_generate import provider_request, request
+from relay.adapters.dialects.ollama_generate.norm import POVERTY, REQUEST_POVERTY, norm, norm_request
+from relay.adapters.dialects.ollama_generate.request import load_or_unload
+from relay.adapters.dialects.ollama_generate.shape import GENERATE
+from relay.domain.chat import ChatRequest, DialectName
+from relay.domain.errors import RelayError
+from relay.domain.events import ChatResponse
+
+
+class OllamaGenerate:
+    """The codec; see `Dialect` for what each method promises."""
+
+    name: DialectName = request.NAME
+    framing: Literal["sse", "ndjson"] = "ndjson"
+    stream_content_type: str = "application/x-ndjson"
+    whole_content_type: str = errors.CONTENT_TYPE
+
+    def peek(self, body: bytes) -> Envelope:
+        return request.peek(body)
+
+    def decode_request(self, body: bytes) -> ChatRequest:
+        return request.decode_request(body)
+
+    def encode_request(self, request: ChatRequest) -> WireRequest:
+        return provider_request.encode_request(request)
+
+    def retarget(self, body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+        """`count_usage` changes nothing: the last line of a stream always has the counts."""
+        return provider_request.retarget(body, model)
+
+    def decode_response(self, body: bytes) -> ChatResponse:
+        return response.decode_response(body, GENERATE)
+
+    def encode_response(self, response_: ChatResponse, scene: Scene) -> bytes:
+        return response.encode_response(response_, scene, GENERATE)
+
+    def rename_response(self, body: bytes, model: str) -> bytes:
+        return response.rename_response(body, model, GENERATE)
+
+    def decoder(self) -> StreamDecoder:
+        return stream.Decoder(GENERATE)
+
+    def encoder(self, scene: Scene) -> StreamEncoder:
+        return stream.Encoder(scene, GENERATE)
+
+    def tap(self, scene: Scene) -> StreamTap:
+        return Tap(scene, GENERATE)
+
+    def decode_error(self, body: bytes) -> ProviderFault:
+        return errors.decode_error(body)
+
+    def encode_error(self, error: RelayError) -> WireError:
+        return errors.encode_error(error, doing="generate")
+
+
+DIALECT: Dialect = OllamaGenerate()
+
+__all__ = ["DIALECT", "POVERTY", "REQUEST_POVERTY", "load_or_unload", "norm", "norm_request"]
