@@ -1,0 +1,113 @@
+"""What every conformance test talks to: the real relay before a scripted upstream, or a stub in its place.
+
+The stub answers every request with 200 and an empty object; `RELAY_CONFORMANCE_STUB=1` puts it there, to show that
+each test can fail.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.wire import Api
+from tests.support.process import ServerProcess, running_server
+from tests.support.relay_toml import write_relay_toml
+from tests.support.upstream import ScriptedUpstream, running_upstream
+
+STUB = "RELAY_CONFORMANCE_STUB"
+
+ALIASES = {
+    "basic": "oll/tools",
+    "plain": "oll/basic",
+    "think": "oll/think",
+    "see": "oll/image",
+    "me/ns:v1": "oll/basic",
+}
+"""The names the checklists speak of; each leads to a script of the upstream that has the same capabilities."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the tests' requests go, and what stands behind it."""
+
+    api: Api
+    upstream: ScriptedUpstream
+    relay: ServerProcess | None
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with running_upstream() as upstream:
+        if os.environ.get(STUB):
+            with _running_stub() as port:
+                yield Place(Api(port), upstream, None)
+            return
+        folder = tmp_path_factory.mktemp("conformance")
+        _configure(folder, upstream)
+        with running_server(folder) as relay:
+            yield Place(Api(relay.port), upstream, relay)
+
+
+@pytest.fixture
+def api(place: Place) -> Api:
+    """The interface under test."""
+    return place.api
+
+
+@pytest.fixture
+def upstream(place: Place) -> ScriptedUpstream:
+    """The scripted provider, its ledger empty."""
+    place.upstream.reset()
+    return place.upstream
+
+
+def _configure(folder: Path, upstream: ScriptedUpstream) -> None:
+    write_relay_toml(
+        folder,
+        {
+            "providers": {
+                "oll": {"kind": "ollama", "base_url": upstream.base_url},
+                "up": {"kind": "openai-compatible", "base_url": upstream.openai_url, "api_key": "sk-test"},
+            },
+            "models": {name: {"target": target} for name, target in ALIASES.items()},
+        },
+    )
+
+
+class _Stub(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """The server looks a method up by its name: `do_GET`, `do_POST` and so on."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", "2")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def _running_stub() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Stub) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
