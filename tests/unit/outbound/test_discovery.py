@@ -50,7 +50,7 @@ def offered(*words: Capability) -> Capabilities:
     return Capabilities(offered=frozenset(words))
 
 
-async def test_openais_list_is_freed_of_what_cannot_chat() -> None:
+async def test_openais_list_is_freed_of_what_is_neither_for_chat_nor_for_embeddings() -> None:
     ids = [
         "gpt-5",
         "gpt-4o",
@@ -75,8 +75,15 @@ async def test_openais_list_is_freed_of_what_cannot_chat() -> None:
     }
     models, http = lister("openai", whole(body))
     found = await models.list_models()
-    assert [model.id for model in found] == ["gpt-5", "gpt-4o", "o3", "ft:gpt-4o:org::id"]
+    assert [model.id for model in found] == [
+        "gpt-5",
+        "gpt-4o",
+        "o3",
+        "text-embedding-3-small",
+        "ft:gpt-4o:org::id",
+    ]
     assert found[0] == ModelEntry(id="gpt-5", created=1700000000)
+    assert found[3].capabilities == known("embedding")
     [request] = http.requests
     assert (request.method, request.url) == ("GET", "https://api.openai.com/v1/models")
     assert request.headers["authorization"] == "Bearer k-1"
@@ -122,7 +129,7 @@ async def test_pages_are_followed_within_the_providers_own_address() -> None:
             return whole({"data": [{"id": "b"}], "links": {"next": "https://elsewhere.example/steal"}})
         return whole({"data": [{"id": "a"}], "links": {"next": "/api/v1/models?offset=1"}})
 
-    models, http = lister("openrouter", answer)
+    models, http = lister("openrouter", answer, embeddings=[])
     assert [model.id for model in await models.list_models()] == ["a", "b"]
     assert [request.url for request in http.requests] == [
         "https://openrouter.ai/api/v1/models",
@@ -131,9 +138,8 @@ async def test_pages_are_followed_within_the_providers_own_address() -> None:
 
 
 async def test_pages_that_never_end_are_cut() -> None:
-    models, http = lister(
-        "openrouter", lambda request: whole({"data": [{"id": "a"}], "links": {"next": "?p=1"}})
-    )
+    endless = {"data": [{"id": "a"}], "links": {"next": "?p=1"}}
+    models, http = lister("openrouter", lambda request: whole(endless), embeddings=[])
     assert [model.id for model in await models.list_models()] == ["a"]
     assert len(http.requests) == 20
 
@@ -149,18 +155,52 @@ async def test_mistrals_list_has_flags() -> None:
         ModelEntry(
             id="magistral", context_tokens=40000, capabilities=known("completion", "tools", "thinking")
         ),
+        ModelEntry(id="mistral-embed", capabilities=known("embedding")),
         ModelEntry(id="old", capabilities=offered("completion", "tools")),
     )
+
+
+async def test_openrouters_embedding_models_come_from_a_list_of_their_own() -> None:
+    def answer(request: HttpRequest) -> Answer:
+        if request.url.endswith("/embeddings/models"):
+            return whole({"data": [{"id": "openai/text-embedding-3-small", "context_length": 8192}]})
+        return whole({"data": [{"id": "bare"}]})
+
+    models, _ = lister("openrouter", answer)
+    assert await models.list_models() == (
+        ModelEntry(id="bare"),
+        ModelEntry(id="openai/text-embedding-3-small", context_tokens=8192, capabilities=known("embedding")),
+    )
+
+
+@pytest.mark.parametrize("trouble", [whole({}, status=500), ScriptedResponse((60.0,))])
+async def test_a_list_of_embedding_models_that_does_not_come_costs_no_other_model(trouble: Answer) -> None:
+    models, _ = lister(
+        "openrouter",
+        lambda request: trouble if "embeddings" in request.url else whole({"data": [{"id": "bare"}]}),
+    )
+    models.limit_s = 0.05
+    assert await models.list_models() == (ModelEntry(id="bare"),)
+
+
+async def test_a_provider_whose_embeddings_are_switched_off_lists_none() -> None:
+    body = {"data": [{"id": "gpt-5"}, {"id": "text-embedding-3-small"}]}
+    assert await listed("openai", body, embeddings=[]) == (ModelEntry(id="gpt-5"),)
 
 
 async def test_togethers_list_is_a_bare_array() -> None:
     data = [
         {"id": "llama", "type": "chat", "context_length": 8192},
         {"id": "flux", "type": "image"},
+        {"id": "bge", "type": "embedding"},
         {"id": "x"},
     ]
     found = await listed("together", data)
-    assert found == (ModelEntry(id="llama", context_tokens=8192), ModelEntry(id="x"))
+    assert found == (
+        ModelEntry(id="llama", context_tokens=8192),
+        ModelEntry(id="bge", capabilities=known("embedding")),
+        ModelEntry(id="x"),
+    )
 
 
 async def test_fireworks_and_deepinfra_and_cerebras_say_a_part() -> None:

@@ -1,19 +1,22 @@
 """From specs to live objects: backends for calls, listers for the catalog."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 
 from relay.adapters.dialects.base import Dialect
+from relay.adapters.dialects.embeddings import EMBEDDING_DIALECTS
 from relay.adapters.outbound.http.backend import HttpBackend, as_it_is
 from relay.adapters.outbound.http.bulkhead import Bulkhead
+from relay.adapters.outbound.http.embedding_backend import HttpEmbeddingBackend
+from relay.adapters.outbound.http.endpoint import Endpoint
 from relay.adapters.outbound.http.interface import UpstreamHttp
 from relay.adapters.outbound.providers.discovery import HttpModelLister
 from relay.adapters.outbound.providers.quirks import apply, with_system_prompt
 from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
 from relay.adapters.outbound.secrets import Key, find_key
-from relay.application.ports import ChatBackend, Clock
+from relay.application.ports import ChatBackend, Clock, EmbeddingBackend
 from relay.application.refresh_catalog import ListedProvider
 from relay.domain.catalog import ModelEntry
 from relay.domain.chat import DialectName
@@ -22,13 +25,18 @@ from relay.domain.names import normalise
 
 @dataclass(frozen=True, slots=True)
 class BackendsByName:
-    """The live providers, found by their name in any spelling; implements `Backends`."""
+    """The live providers, found by their name in any spelling; implements `Backends` and `EmbeddingBackends`."""
 
     by_name: Mapping[str, ChatBackend]
+    embedding_by_name: Mapping[str, EmbeddingBackend] = field(default_factory=dict)
 
     def find(self, provider: str) -> ChatBackend | None:
         """As `Backends.find`."""
         return self.by_name.get(normalise(provider))
+
+    def find_embedding(self, provider: str) -> EmbeddingBackend | None:
+        """As `EmbeddingBackends.find_embedding`."""
+        return self.embedding_by_name.get(normalise(provider))
 
 
 def build_backends(
@@ -39,13 +47,15 @@ def build_backends(
     clock: Clock,
     environ: Mapping[str, str],
 ) -> BackendsByName:
-    """One backend per provider. A provider without its key gets one too: it says so when it is called."""
-    return BackendsByName(
-        {
-            normalise(spec.name): _backend(spec, key_of(spec, environ), http, dialects[spec.dialect], clock)
-            for spec in specs
-        }
-    )
+    """The backends of each provider. One without its key has them too: it says so when it is called."""
+    chat: dict[str, ChatBackend] = {}
+    embedding: dict[str, EmbeddingBackend] = {}
+    for spec in specs:
+        endpoint = _endpoint(spec, key_of(spec, environ), http, clock)
+        chat[normalise(spec.name)] = _backend(spec, endpoint, dialects[spec.dialect])
+        if spec.embeddings:
+            embedding[normalise(spec.name)] = _embedding_backend(spec, endpoint)
+    return BackendsByName(chat, embedding)
 
 
 def build_listers(
@@ -68,21 +78,36 @@ def key_of(spec: ProviderSpec, environ: Mapping[str, str]) -> Key:
     return key if spec.auth.required or spec.api_key is not None else Key(secret=key.secret)
 
 
-def _backend(spec: ProviderSpec, key: Key, http: UpstreamHttp, dialect: Dialect, clock: Clock) -> HttpBackend:
-    prompt = spec.quirks.system_prompt
-    return HttpBackend(
+def _endpoint(spec: ProviderSpec, key: Key, http: UpstreamHttp, clock: Clock) -> Endpoint:
+    return Endpoint(
         base_url=spec.base_url,
-        dialect=dialect,
         http=http,
         clock=clock,
         bulkhead=Bulkhead(spec.max_in_flight),
         auth=_auth_headers(spec.auth, key),
         problem=key.problem,
+        timeouts=spec.timeouts,
+    )
+
+
+def _embedding_backend(spec: ProviderSpec, endpoint: Endpoint) -> HttpEmbeddingBackend:
+    return HttpEmbeddingBackend(
+        endpoint=endpoint,
+        dialects=tuple(EMBEDDING_DIALECTS[name] for name in spec.embeddings),
+        passes_through=spec.pass_through,
+        edit=lambda body, model: apply(body, (spec.embedding_quirks,)),
+    )
+
+
+def _backend(spec: ProviderSpec, endpoint: Endpoint, dialect: Dialect) -> HttpBackend:
+    prompt = spec.quirks.system_prompt
+    return HttpBackend(
+        endpoint=endpoint,
+        dialect=dialect,
         passes_through=spec.pass_through and not prompt,
         prepare=partial(with_system_prompt, prompt=prompt) if prompt else as_it_is,
         edit=partial(_edited, spec),
         on_disconnect=spec.on_disconnect,
-        timeouts=spec.timeouts,
     )
 
 

@@ -1,6 +1,7 @@
 """Asks a provider over HTTP what models it offers."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -10,7 +11,7 @@ import anyio
 import msgspec
 
 from relay.adapters.dialects.base import Dialect
-from relay.adapters.outbound.http.backend import USER_AGENT
+from relay.adapters.outbound.http.endpoint import USER_AGENT
 from relay.adapters.outbound.http.failures import refusal
 from relay.adapters.outbound.http.interface import (
     HttpRequest,
@@ -54,26 +55,39 @@ class HttpModelLister:
     _completed: dict[str, ModelEntry] = field(init=False, default_factory=dict)
 
     async def list_models(self) -> Sequence[ModelEntry]:
-        """As `ModelLister.list_models`: without doublets and without models that are not for chat."""
+        """As `ModelLister.list_models`: without doublets and without models that nothing here is for."""
         try:
             with anyio.fail_after(self.limit_s):
-                models = await (self._tags() if self.spec.discovery == "ollama.tags" else self._pages())
+                models = await (self._tags() if self.spec.discovery == "ollama.tags" else self._listed())
         except TimeoutError:
             raise TimedOut("the provider did not list its models in time", phase="total") from None
+        if self.spec.embeddings and self.spec.embedding_models_path:
+            models += await self._embedders()
         unique: dict[str, ModelEntry] = {}
         for model in models[:MAX_MODELS]:
-            if not self._is_hidden(model.id):
+            if not self._is_hidden(model):
                 unique.setdefault(model.id, model)
         if self.spec.discovery == "ollama.tags":
             await self._complete(unique)
         return tuple(unique.values())
 
-    async def _pages(self) -> list[ModelEntry]:
-        first = url = f"{self.spec.base_url}{self.spec.models_path or '/models'}"
+    async def _listed(self) -> list[ModelEntry]:
+        embedders = self.spec.embedding_models if self.spec.embeddings else ()
+        reader = listings.knowing_embedders(embedders, _READERS[self.spec.discovery])
+        return await self._pages(self.spec.models_path or "/models", reader)
+
+    async def _embedders(self) -> list[ModelEntry]:
+        """The embedding models of a list of their own; one that does not come is left out until the next time."""
+        with suppress(UpstreamError), anyio.move_on_after(self.limit_s):
+            return await self._pages(self.spec.embedding_models_path, listings.embedder)
+        return []
+
+    async def _pages(self, path: str, reader: Reader) -> list[ModelEntry]:
+        first = url = f"{self.spec.base_url}{path}"
         models: list[ModelEntry] = []
         for _ in range(MAX_PAGES):
             entries, following = listings.read_page(await self._answer("GET", url))
-            models += listings.read_models(entries, _READERS[self.spec.discovery])
+            models += listings.read_models(entries, reader)
             url = urljoin(url, following)
             if not following or not _same_origin(url, first):
                 break
@@ -126,8 +140,10 @@ class HttpModelLister:
         finally:
             await response.aclose()
 
-    def _is_hidden(self, model: str) -> bool:
-        return any(fnmatchcase(model.lower(), pattern) for pattern in self.spec.not_chat)
+    def _is_hidden(self, model: ModelEntry) -> bool:
+        if model.capabilities == listings.EMBEDDER:
+            return False
+        return any(fnmatchcase(model.id.lower(), pattern) for pattern in self.spec.not_chat)
 
 
 def _same_origin(one: str, other: str) -> bool:

@@ -8,6 +8,7 @@ of every capability leaves them unknown: only a known absence may refuse a call.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -95,7 +96,7 @@ def read_page(body: bytes) -> tuple[list[msgspec.Raw], str]:
 
 
 def read_models(entries: Sequence[msgspec.Raw], capable: "Reader") -> list[ModelEntry]:
-    """The models among a page's entries; `capable` says of each what it can do, or that it cannot chat."""
+    """The models among a page's entries; `capable` says of each what it can do, if it is of use at all."""
     models: list[ModelEntry] = []
     for raw in entries:
         entry = _tolerated(_entry_decoder, raw)
@@ -132,7 +133,27 @@ def with_card(model: ModelEntry, body: bytes) -> ModelEntry:
 
 
 type Reader = Callable[[_Entry], Capabilities | None]
-"""What a model can do by its entry; `None` when it is not for chat."""
+"""What a model can do by its entry; `None` when it is neither for chat nor for embeddings."""
+
+EMBEDDER = Capabilities(offered=frozenset({"embedding"}), known=True)
+"""What makes embeddings and nothing else."""
+
+
+def embedder(entry: _Entry) -> Capabilities | None:
+    """A list of embedding models alone."""
+    return EMBEDDER
+
+
+def knowing_embedders(patterns: Collection[str], reader: Reader) -> Reader:
+    """`reader`, but a model whose id fits one of the globs is an embedder, whatever its entry says."""
+
+    def read(entry: _Entry) -> Capabilities | None:
+        name = _name(entry.id).lower()
+        if any(fnmatchcase(name, pattern.lower()) for pattern in patterns):
+            return EMBEDDER
+        return reader(entry)
+
+    return read
 
 
 def untold(entry: _Entry) -> Capabilities | None:
@@ -172,7 +193,13 @@ def mistral_style(entry: _Entry) -> Capabilities | None:
 
 def together_style(entry: _Entry) -> Capabilities | None:
     """A type, and nothing of what a chat model can do."""
-    return Capabilities() if entry.type in (None, "chat") else None
+    match entry.type:
+        case None | "chat":
+            return Capabilities()
+        case "embedding":
+            return EMBEDDER
+        case _:
+            return None
 
 
 def fireworks_style(entry: _Entry) -> Capabilities | None:

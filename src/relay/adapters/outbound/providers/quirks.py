@@ -39,8 +39,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 NO_QUIRKS = Quirks()
 
-_OF_THE_CODEC = frozenset({"stream_options"})
-"""Set by the relay in every stream, for the sake of usage: nothing of the client's is lost without it."""
+_OF_THE_CODEC = frozenset({"stream_options", "encoding_format"})
+"""What the relay sees to itself, usage in streams and the form of vectors: nothing of the client's is lost."""
 
 
 def apply(body: bytes, quirks: Iterable[Quirks]) -> tuple[bytes, tuple[str, ...]]:

@@ -19,6 +19,7 @@ from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks
 from relay.adapters.outbound.secrets import Secret
 from relay.application.ports import OnDisconnect
 from relay.domain.chat import DialectName
+from relay.domain.embeddings import EmbeddingDialectName
 
 type Discovery = Literal[
     "openai.models",
@@ -71,11 +72,15 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     api_key: Secret | None = None
     models: tuple[str, ...] = ()
     models_path: str = ""
+    embedding_models_path: str = ""
     not_chat: tuple[str, ...] = ()
+    embeddings: tuple[EmbeddingDialectName, ...] = ()
+    embedding_models: tuple[str, ...] = ()
     pass_through: bool = False
     on_disconnect: OnDisconnect = "cancel"
     quirks: Quirks = NO_QUIRKS
     profiles: dict[str, Quirks] = {}
+    embedding_quirks: Quirks = NO_QUIRKS
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 256
 
@@ -117,7 +122,7 @@ def configured(
         raise SpecError("unknown key: the section's own name is the provider's", key="name")
     own = tuple(listening)
     fields = {**row, **_moved(row, environ, own), **section, "name": name, "kind": kind}
-    for table in ("quirks", "profiles", "auth"):
+    for table in ("quirks", "profiles", "embedding_quirks", "auth"):
         ours, theirs = row.get(table), section.get(table)
         if isinstance(ours, dict) and isinstance(theirs, dict):
             fields[table] = {**ours, **theirs}

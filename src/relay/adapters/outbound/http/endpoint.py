@@ -1,0 +1,90 @@
+"""Where a provider is and how it is called: one request within its bulkhead, and what a refusal of it means."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from relay import __version__
+from relay.adapters.dialects.base import ProviderFault, WireRequest
+from relay.adapters.outbound.http.bulkhead import Bulkhead
+from relay.adapters.outbound.http.failures import refusal
+from relay.adapters.outbound.http.interface import (
+    DEFAULT_TIMEOUTS,
+    HttpRequest,
+    HttpResponse,
+    Timeouts,
+    UpstreamHttp,
+    read_error_body,
+)
+from relay.application.ports import Clock
+from relay.domain.errors import BadCredential, UpstreamError
+
+type Edit = Callable[[bytes, str], tuple[bytes, tuple[str, ...]]]
+"""A body and the model's id to the body the provider takes, with the fields lost on the way."""
+
+type ReadFault = Callable[[bytes], ProviderFault]
+"""What an error body says, in the dialect of the call."""
+
+USER_AGENT = f"llm-relay/{__version__}"
+
+
+def unchanged(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
+    """The `Edit` of a provider that takes its dialect as it is."""
+    return body, ()
+
+
+def edited(wire: WireRequest, edit: Edit, model: str) -> WireRequest:
+    """The request as the provider takes it."""
+    body, lost = edit(wire.body, model)
+    return replace(wire, body=body, losses=(*wire.losses, *lost))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One provider, whatever is asked of it: all its calls share the bulkhead.
+
+    `auth` holds the headers with the key; `problem`, when not empty, says why the provider cannot be called.
+    """
+
+    base_url: str
+    http: UpstreamHttp
+    clock: Clock
+    bulkhead: Bulkhead
+    auth: Mapping[str, str] = field(default_factory=dict, repr=False)
+    problem: str = ""
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+
+    async def post(self, wire: WireRequest, request_id: str, read_fault: ReadFault) -> HttpResponse:
+        """The head of an accepted call. Whoever gets it closes it and then calls `bulkhead.leave`, once.
+
+        Raises `UpstreamError`.
+        """
+        if self.problem:
+            raise BadCredential(f"the provider cannot be called: {self.problem}")
+        await self.bulkhead.enter()
+        try:
+            response = await self.http.send(self._request(wire, request_id))
+            if response.status >= 300:
+                raise await self._refusal(response, read_fault)
+        except BaseException:
+            self.bulkhead.leave()
+            raise
+        return response
+
+    def _request(self, wire: WireRequest, request_id: str) -> HttpRequest:
+        headers = {
+            "content-type": "application/json",
+            "accept": "*/*",
+            "user-agent": USER_AGENT,
+            "x-request-id": request_id,
+            **self.auth,
+        }
+        url = f"{self.base_url}{wire.path}"
+        return HttpRequest(method="POST", url=url, headers=headers, body=wire.body, timeouts=self.timeouts)
+
+    async def _refusal(self, response: HttpResponse, read_fault: ReadFault) -> UpstreamError:
+        try:
+            fault = read_fault(await read_error_body(response))
+        finally:
+            await response.aclose()
+        now_s = self.clock.unix_ms() / 1000
+        return refusal(response.status, response.headers, fault, now_s=now_s)
