@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from relay.adapters.dialects.base import Dialect, Scene, WireRequest
 from relay.adapters.outbound.http.endpoint import Edit, Endpoint, edited, unchanged
 from relay.adapters.outbound.http.exchange import HttpExchange, Reading
-from relay.application.ports import Exchange, OnDisconnect, UpstreamCall
+from relay.application.ports import Exchange, OnDisconnect, OriginalRequest, UpstreamCall
 from relay.domain.chat import ChatRequest
 
 
@@ -19,12 +19,14 @@ def as_it_is(request: ChatRequest) -> ChatRequest:
 class HttpBackend:
     """A `ChatBackend` over HTTP.
 
-    Where `passes_through`, a client of the provider's dialect has its body sent and its answer returned as
+    `completions` is the dialect in which the provider goes on from a prompt, where it has one beside its chat.
+    Where `passes_through`, a client of the dialect that is spoken has its body sent and its answer returned as
     bytes; else both are decoded and encoded anew, and `prepare` may add to the conversation.
     """
 
     endpoint: Endpoint
     dialect: Dialect
+    completions: Dialect | None = None
     passes_through: bool = False
     prepare: Callable[[ChatRequest], ChatRequest] = as_it_is
     edit: Edit = unchanged
@@ -32,19 +34,28 @@ class HttpBackend:
 
     async def open(self, call: UpstreamCall) -> Exchange:
         """As `ChatBackend.open`; also raises what the client's body gives cause for, when it is decoded here."""
-        passes = self.passes_through and call.original.dialect == self.dialect.name
-        wire = self._encoded(call, passes=passes)
+        dialect = self._spoken(call.original)
+        passes = self.passes_through and call.original.dialect == dialect.name
+        wire = self._encoded(call, dialect, passes=passes)
         scene = self._scene(call)
-        response = await self.endpoint.post(wire, call.request_id, self.dialect.decode_error)
-        reading = Reading(dialect=self.dialect, scene=scene, stream=call.stream, passes=passes)
+        response = await self.endpoint.post(wire, call.request_id, dialect.decode_error)
+        reading = Reading(dialect=dialect, scene=scene, stream=call.stream, passes=passes)
         return HttpExchange(response, reading, wire.losses, self.endpoint.bulkhead.leave)
 
-    def _encoded(self, call: UpstreamCall, *, passes: bool) -> WireRequest:
+    def _spoken(self, original: OriginalRequest) -> Dialect:
+        """The dialect of completions for its own clients, and for what others ask that is no chat."""
+        if self.completions is None or original.dialect == self.dialect.name:
+            return self.dialect
+        if original.dialect == self.completions.name or original.decode().completion is not None:
+            return self.completions
+        return self.dialect
+
+    def _encoded(self, call: UpstreamCall, dialect: Dialect, *, passes: bool) -> WireRequest:
         if passes:
-            wire = self.dialect.retarget(call.original.body, call.model, count_usage=call.stream)
+            wire = dialect.retarget(call.original.body, call.model, count_usage=call.stream)
         else:
             request = replace(call.original.decode(), model=call.model, stream=call.stream)
-            wire = self.dialect.encode_request(self.prepare(request))
+            wire = dialect.encode_request(self.prepare(request))
         return edited(wire, self.edit, call.model)
 
     def _scene(self, call: UpstreamCall) -> Scene:

@@ -52,7 +52,7 @@ def build_backends(
     embedding: dict[str, EmbeddingBackend] = {}
     for spec in specs:
         endpoint = _endpoint(spec, key_of(spec, environ), http, clock)
-        chat[normalise(spec.name)] = _backend(spec, endpoint, dialects[spec.dialect])
+        chat[normalise(spec.name)] = _backend(spec, endpoint, dialects)
         if spec.embeddings:
             embedding[normalise(spec.name)] = _embedding_backend(spec, endpoint)
     return BackendsByName(chat, embedding)
@@ -99,11 +99,12 @@ def _embedding_backend(spec: ProviderSpec, endpoint: Endpoint) -> HttpEmbeddingB
     )
 
 
-def _backend(spec: ProviderSpec, endpoint: Endpoint, dialect: Dialect) -> HttpBackend:
+def _backend(spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]) -> HttpBackend:
     prompt = spec.quirks.system_prompt
     return HttpBackend(
         endpoint=endpoint,
-        dialect=dialect,
+        dialect=dialects[spec.dialect],
+        completions=dialects[spec.completions] if spec.completions else None,
         passes_through=spec.pass_through and not prompt,
         prepare=partial(with_system_prompt, prompt=prompt) if prompt else as_it_is,
         edit=partial(_edited, spec),

@@ -18,7 +18,7 @@ from relay.adapters.outbound.http.interface import DEFAULT_TIMEOUTS, Timeouts
 from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks
 from relay.adapters.outbound.secrets import Secret
 from relay.application.ports import OnDisconnect
-from relay.domain.chat import DialectName
+from relay.domain.chat import ChatDialectName, CompletionDialectName
 from relay.domain.embeddings import EmbeddingDialectName
 
 type Discovery = Literal[
@@ -65,7 +65,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     kind: str
     title: str
     base_url: str
-    dialect: DialectName
+    dialect: ChatDialectName
+    completions: CompletionDialectName | Literal[""] = ""
     discovery: Discovery
     auth: Auth = Auth()
     env: str = ""
