@@ -1,14 +1,18 @@
 # The one task runner. `make help` lists the targets; `make check` is what every change must pass.
 .DEFAULT_GOAL := help
 T ?= tests
+# Without a lock file, which would name download addresses; package.json has every version.
+NPM_INSTALL := npm install --prefix tests/e2e/node --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: help setup check format-check lint types imports requirements docs-check fast fix test test-one unit contract architecture e2e laws docs lock upgrade run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install the pinned environment into .venv
+setup: ## install the pinned environment into .venv, and the packages of Node.js that tests use
 	uv sync
+	@command -v npm >/dev/null || echo "no npm here: the tests of tests/e2e/node will be skipped"
+	@! command -v npm >/dev/null || $(NPM_INSTALL)
 
 check: format-check lint types requirements fast ## all that a change must pass: format, lint, types, requirements, every test but e2e
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "architecture.md"
 START, END = "<!-- tree: written by `make docs` -->\n```text\n", "```\n<!-- /tree -->"
 
-COLLAPSED = ("tests/unit", "tests/contract/fixtures", "docs/adr", "migrations/versions")
+COLLAPSED = ("tests/unit", "tests/e2e/node", "tests/contract/fixtures", "docs/adr", "migrations/versions")
 HIDDEN = (".gitignore", ".gitkeep", ".python-version", ".editorconfig", "__init__.py", "py.typed")
 SAID_HERE = {
     ".ci": "what runs on a new machine",
@@ -39,6 +39,7 @@ SAID_HERE = {
     "tests/contract/fixtures": "recorded bytes of real providers",
     "tests/e2e": "the real process over a socket",
     "tests/e2e/clients": "clients that the field uses",
+    "tests/e2e/node": "the same for Node.js: scripts that print what a client made of the relay",
     "tests/unit": "mirrors src/relay; one module and fakes of ports",
 }
 

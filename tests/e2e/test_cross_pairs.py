@@ -11,30 +11,13 @@ import openai
 import pytest
 
 from tests.support.books import Row, row_of
+from tests.support.declarations import CLOCK, SCHEMA, WEATHER
 from tests.support.official_clients import ollama_client, openai_client
 from tests.support.pictures import png
 from tests.support.process import ServerProcess
 from tests.support.upstream import ScriptedUpstream
 
 pytestmark = pytest.mark.e2e
-
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "Tells the weather.",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-            "required": ["city", "days"],
-        },
-    },
-}
-CLOCK = {
-    "type": "function",
-    "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}},
-}
-SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
 @dataclass(frozen=True)

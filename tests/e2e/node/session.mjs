@@ -1,0 +1,26 @@
+// Runs one client call per line of input, and prints what the client made of it: a line of JSON each.
+import { createInterface } from "node:readline";
+
+import * as ollama from "./ollama.mjs";
+import * as openai from "./openai.mjs";
+
+const clients = { ollama: ollama.connect(process.argv[2]), openai: openai.connect(process.argv[2]) };
+const doings = { ollama, openai };
+
+// The name of the class is what a program catches; `came` is what the client got before it failed.
+function told(error, came) {
+  const { constructor, message, status, status_code, code, requestID } = error;
+  return { kind: constructor.name, message, status: status ?? status_code, code, requestID, came };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { client, doing, asked } = JSON.parse(line);
+  const came = [];
+  let result;
+  try {
+    result = { value: await doings[client][doing](clients[client], asked, came) };
+  } catch (error) {
+    result = { error: told(error, came.join("")) };
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
