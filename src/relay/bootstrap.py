@@ -50,6 +50,7 @@ from relay.application.list_models import ListModels
 from relay.application.manage.keys import CreateKey, RevokeKey
 from relay.application.refresh_catalog import ListedProvider, RefreshCatalog
 from relay.application.relay_chat import RelayChat
+from relay.application.relay_embeddings import RelayEmbeddings
 from relay.application.settle_usage import SettleUsage
 from relay.application.supervision import Supervisor
 from relay.domain.catalog import Catalog, ProviderEntry
@@ -288,6 +289,9 @@ def _build_api(
     clock, ids = SystemClock(), UuidV7Ids()
     return create_api(
         relay_chat=RelayChat(
+            catalog=providers.catalog, backends=providers.backends, ledger=books.spool, clock=clock, ids=ids
+        ),
+        relay_embeddings=RelayEmbeddings(
             catalog=providers.catalog, backends=providers.backends, ledger=books.spool, clock=clock, ids=ids
         ),
         authenticate=authenticate,

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from structlog.testing import LogCapture
+from structlog.typing import FilteringBoundLogger
 
 from relay.adapters.inbound.http.access import AccessLine
 from relay.adapters.inbound.http.app import create_api
@@ -19,8 +20,9 @@ from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.attempts import AttemptLimits
 from relay.application.authenticate import Authenticate, AuthMode
 from relay.application.list_models import ListModels
-from relay.application.ports import ChatBackend
+from relay.application.ports import ChatBackend, EmbeddingBackend
 from relay.application.relay_chat import RelayChat
+from relay.application.relay_embeddings import RelayEmbeddings
 from relay.domain.capabilities import Capabilities, Capability
 from relay.domain.catalog import Alias, Catalog, ModelEntry, ProviderEntry
 from relay.domain.keys import PUBLIC_BYTES, SECRET_BYTES, KeyRecord, digest, mint, public_id
@@ -34,6 +36,7 @@ from tests.support.fakes_chat import (
     TickingClock,
     text_tape,
 )
+from tests.support.fakes_embeddings import NamedEmbeddingBackends
 
 CONTEXT = 32768
 USAGE = Usage(input_tokens=12, output_tokens=2)
@@ -113,6 +116,7 @@ def listening(
     *,
     catalog: Catalog = CATALOG,
     others: Mapping[str, ChatBackend] | None = None,
+    embedders: Mapping[str, EmbeddingBackend] | None = None,
     mode: AuthMode = "open",
     patience: Patience = DEFAULT_PATIENCE,
     max_in_flight: int = 256,
@@ -134,6 +138,14 @@ def listening(
             ids=ids,
             limits=limits,
         ),
+        relay_embeddings=RelayEmbeddings(
+            catalog=source,
+            backends=NamedEmbeddingBackends(embedders or {}),
+            ledger=books,
+            clock=clock,
+            ids=ids,
+            limits=limits,
+        ),
         authenticate=Authenticate(keys=keys, clock=clock, mode=mode, on_loopback=True),
         list_models=ListModels(catalog=source),
         catalog=source,
@@ -141,16 +153,20 @@ def listening(
         ids=ids,
         ready=problems,
         access=lines.append,
-        log=structlog.wrap_logger(
-            structlog.PrintLogger(),
-            processors=[capture],
-            wrapper_class=structlog.make_filtering_bound_logger(0),
-        ),
+        log=_logging_to(capture),
         patience=patience,
         traffic=Traffic(max_in_flight),
         hot_in_front=hot_in_front,
     )
     return Listener(api, backend, books, keys, lines, capture.entries)
+
+
+def _logging_to(capture: LogCapture) -> FilteringBoundLogger:
+    wrapper = structlog.make_filtering_bound_logger(0)
+    logger: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(), processors=[capture], wrapper_class=wrapper
+    )
+    return logger
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Assembles the API listener: the framework's routes, the hot routes in front of them, and the gate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from structlog.typing import FilteringBoundLogger
 
-from relay.adapters.dialects import ollama_chat, openai_chat
+from relay.adapters.dialects import embeddings, ollama_chat, openai_chat
 from relay.adapters.inbound.http import (
     health,
     ollama,
@@ -22,9 +22,11 @@ from relay.adapters.inbound.http.access import MAX_PATH_CHARACTERS, AccessLog, l
 from relay.adapters.inbound.http.chat import DEFAULT_PATIENCE, ChatRoute, Patience, ServeChat
 from relay.adapters.inbound.http.credentials import read_sender
 from relay.adapters.inbound.http.dispatch import Dispatch
+from relay.adapters.inbound.http.embeddings import EmbeddingsRoute, ServeEmbeddings
 from relay.adapters.inbound.http.errors import ErrorShapes, error_headers, unexpected
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.health import Readiness, ReadinessCheck, nothing
+from relay.adapters.inbound.http.hot_route import HotRoute
 from relay.adapters.inbound.http.ollama_loaded import keeping
 from relay.adapters.inbound.http.origins import BrowserGuard
 from relay.adapters.inbound.http.traffic import Traffic
@@ -41,6 +43,7 @@ SHAPES = ErrorShapes(openai=openai_chat.DIALECT, ollama=ollama_chat.DIALECT)
 def create_api(
     *,
     relay_chat: ServeChat,
+    relay_embeddings: ServeEmbeddings,
     authenticate: Authenticate,
     list_models: ListModels,
     catalog: CatalogSource,
@@ -71,15 +74,50 @@ def create_api(
         log=log,
         patience=patience,
     )
+    preload = keeping(loaded_models, ollama.preload(catalog))
     hot = {
         "/v1/chat/completions": chat,
-        "/api/chat": replace(
-            chat,
-            dialect=ollama_chat.DIALECT,
-            preload=keeping(loaded_models, ollama.preload(catalog)),
-        ),
+        "/api/chat": replace(chat, dialect=ollama_chat.DIALECT, preload=preload),
+        **_embeddings_routes(chat, keeping(loaded_models, relay_embeddings)),
     }
-    framework = Litestar(
+    framework = _framework(
+        hot,
+        _dependencies(authenticate, list_models, loaded_models, Readiness(traffic, ready, degraded)),
+        body_bytes=patience.body_bytes,
+        log=log,
+    )
+    routes = Dispatch(hot if hot_in_front else {}, framework, shapes=SHAPES, log=log)
+    return Gate(routes, shapes=SHAPES, traffic=traffic, clock=clock, ids=ids, access=access, guard=guard)
+
+
+def _embeddings_routes(like: HotRoute, serve: ServeEmbeddings) -> dict[str, HotRoute]:
+    """As `like`, in all but what they serve."""
+    openai_route = EmbeddingsRoute(
+        dialect=embeddings.OPENAI,
+        serve=serve,
+        shapes=like.shapes,
+        authenticate=like.authenticate,
+        clock=like.clock,
+        traffic=like.traffic,
+        log=like.log,
+        patience=like.patience,
+    )
+    return {
+        "/v1/embeddings": openai_route,
+        "/embeddings": openai_route,
+        "/api/embed": replace(openai_route, dialect=embeddings.OLLAMA),
+        "/api/embeddings": replace(openai_route, dialect=embeddings.OLLAMA_LEGACY),
+    }
+
+
+def _framework(
+    hot: Mapping[str, HotRoute],
+    dependencies: dict[str, Provide],
+    *,
+    body_bytes: int,
+    log: FilteringBoundLogger,
+) -> Litestar:
+    return Litestar(
         route_handlers=[
             *(asgi(path, copy_scope=False)(route.__call__) for path, route in hot.items()),
             *health.ROUTES,
@@ -89,16 +127,12 @@ def create_api(
             *ollama_management.ROUTES,
             *openai.ROUTES,
         ],
-        dependencies=_dependencies(
-            authenticate, list_models, loaded_models, Readiness(traffic, ready, degraded)
-        ),
+        dependencies=dependencies,
         exception_handlers={HTTPException: _answer_with(log), Exception: _answer_with(log)},
-        request_max_body_size=patience.body_bytes,
+        request_max_body_size=body_bytes,
         openapi_config=None,
         logging_config=None,
     )
-    routes = Dispatch(hot if hot_in_front else {}, framework, shapes=SHAPES, log=log)
-    return Gate(routes, shapes=SHAPES, traffic=traffic, clock=clock, ids=ids, access=access, guard=guard)
 
 
 def _dependencies(

@@ -20,6 +20,8 @@ from relay.domain.errors import (
 
 _PLAIN = "text/plain"
 
+_OPENAI_PATHS = frozenset({"/v1", "/embeddings"})
+
 _CLOSING_STATUSES = frozenset({408, 431})
 
 
@@ -33,7 +35,10 @@ class Foreign(Forbidden):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorShapes:
-    """The two error languages of this listener, told apart by path: `/v1` speaks OpenAI, the rest Ollama."""
+    """The two error languages of this listener, told apart by path.
+
+    OpenAI's is spoken under `/v1`, and where clients are served that leave `/v1` out; Ollama's everywhere else.
+    """
 
     openai: Dialect
     ollama: Dialect
@@ -41,10 +46,10 @@ class ErrorShapes:
     def encode(self, error: RelayError, path: str) -> WireError:
         """The error as a client of `path` expects it.
 
-        Outside `/v1`, unknown routes and methods are plain text, and a page that is not to be served learns
+        In Ollama's language, unknown routes and methods are plain text, and a page that is not to be served learns
         nothing at all: that is what Ollama's router answers.
         """
-        if path == "/v1" or path.startswith("/v1/"):
+        if path.startswith("/v1/") or path in _OPENAI_PATHS:
             return self.openai.encode_error(error)
         match error:
             case UnknownRoute():

@@ -114,24 +114,53 @@ class StreamedReply:
         return start_message(200, [*headers, *STREAM_HEADERS, self._telling.timing(total=False)])
 
 
-class WholeReply:
-    """One answer that leaves in one go. It needs no pulse: there is nothing to say before it is there."""
+class WholeAnswer:
+    """What leaves in one go. It needs no pulse: there is nothing to say before it is there."""
 
-    def __init__(self, outlet: Outlet, telling: Telling, dialect: Dialect, scene: Scene) -> None:
+    def __init__(self, outlet: Outlet, telling: Telling, content_type: str) -> None:
         self._outlet = outlet
         self._telling = telling
+        self._content_type = content_type
+
+    @property
+    def begun(self) -> bool:
+        """As `AnyReply.begun`."""
+        return self._outlet.started
+
+    def prepare(self, head: ReplyHead) -> None:
+        """As `AnyReply.prepare`."""
+        self._telling.prepare(head)
+
+    async def put(self, body: bytes) -> None:
+        """The head and the whole body."""
+        headers = self._telling.headers(self._content_type)
+        headers.append((b"content-length", b"%d" % len(body)))
+        headers.append(self._telling.timing(total=True))
+        await self._outlet.put(lambda: start_message(200, headers), body, last=True)
+
+    async def fail(self, error: RelayError) -> None:
+        """As `AnyReply.fail`: no answer of this kind has a head without being complete."""
+
+    def due_in(self) -> float | None:
+        """As `Pulse.due_in`: never."""
+        return None
+
+    async def beat(self) -> None:
+        """As `Pulse.beat`: never called."""
+
+
+class WholeReply(WholeAnswer):
+    """A chat that is not streamed."""
+
+    def __init__(self, outlet: Outlet, telling: Telling, dialect: Dialect, scene: Scene) -> None:
+        super().__init__(outlet, telling, dialect.whole_content_type)
         self._dialect = dialect
         self._scene = scene
         self._events: list[StreamEvent] = []
 
-    @property
-    def begun(self) -> bool:
-        """As `Reply.begun`."""
-        return self._outlet.started
-
     def prepare(self, head: ReplyHead) -> None:
         """As `Reply.prepare`. What an earlier attempt has brought is forgotten."""
-        self._telling.prepare(head)
+        super().prepare(head)
         self._events.clear()
 
     async def write(self, piece: Piece) -> None:
@@ -143,20 +172,7 @@ class WholeReply:
         body = piece.raw
         if body is None:
             body = self._dialect.encode_response(fold((*self._events, *piece.events)), self._scene)
-        headers = self._telling.headers(self._dialect.whole_content_type)
-        headers.append((b"content-length", b"%d" % len(body)))
-        headers.append(self._telling.timing(total=True))
-        await self._outlet.put(lambda: start_message(200, headers), body, last=True)
-
-    async def fail(self, error: RelayError) -> None:
-        """As `Reply.fail`: no answer of this kind has a head without being complete."""
-
-    def due_in(self) -> float | None:
-        """As `Pulse.due_in`: never."""
-        return None
-
-    async def beat(self) -> None:
-        """As `Pulse.beat`: never called."""
+        await self.put(body)
 
 
 async def refuse(outlet: Outlet, telling: Telling, error: RelayError, wire: WireError) -> None:
