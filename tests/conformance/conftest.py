@@ -6,6 +6,7 @@ each test can fail.
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from tests.conformance.wire import Api
 from tests.support.process import ServerProcess, running_server
 from tests.support.relay_toml import write_relay_toml
 from tests.support.upstream import ScriptedUpstream, running_upstream
+
+LISTINGS_S = 10.0
 
 STUB = "RELAY_CONFORMANCE_STUB"
 
@@ -50,7 +53,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         folder = tmp_path_factory.mktemp("conformance")
         _configure(folder, upstream)
         with running_server(folder) as relay:
-            yield Place(Api(relay.port), upstream, relay)
+            api = Api(relay.port)
+            _wait_for_the_listings(api)
+            yield Place(api, upstream, relay)
 
 
 @pytest.fixture
@@ -64,6 +69,15 @@ def upstream(place: Place) -> ScriptedUpstream:
     """The scripted provider, its ledger empty."""
     place.upstream.reset()
     return place.upstream
+
+
+def _wait_for_the_listings(api: Api) -> None:
+    """Both providers are asked in the background; the tests speak of a relay that knows their models."""
+    wanted = {"oll", "up"}
+    deadline = time.monotonic() + LISTINGS_S
+    while not wanted <= {model["name"].partition("/")[0] for model in api.get("/api/tags").json["models"]}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _configure(folder: Path, upstream: ScriptedUpstream) -> None:

@@ -61,6 +61,8 @@ class Routes:
     ) -> None:
         try:
             call.body = _object(request.body)
+            if wire is OLLAMA:
+                call.body = _in_lower_case(call.body)
             call.model = str(call.body.get("model") or call.body.get("name") or "")
             ledger.write(call)
             script = parse(call.model)
@@ -137,6 +139,17 @@ def _reply(script: Script, chat: Chat, seq: int, *, faulty: bool) -> tuple[Reply
 
 def _thought_field(script: Script) -> str:
     return script.text("field") if script.name == "think" else "reasoning_content"
+
+
+def _in_lower_case(body: dict[str, Any]) -> dict[str, Any]:
+    """Keys fit in any case, as Go's decoder has it: those of the body and of its messages."""
+    folded = {key.lower(): value for key, value in body.items()}
+    if isinstance(messages := folded.get("messages"), list):
+        folded["messages"] = [
+            {key.lower(): value for key, value in message.items()} if isinstance(message, dict) else message
+            for message in messages
+        ]
+    return folded
 
 
 def _object(body: bytes) -> dict[str, Any]:
