@@ -7,16 +7,16 @@ bounded: `totality`. Reviewed fixtures are in `test_dialect_fixtures.py`, the po
 
 import pytest
 
-from tests.support.laws.clients import CLIENT_LAWS
-from tests.support.laws.language import Language
-from tests.support.laws.languages import LANGUAGES
+from tests.support.laws.clients import CLIENT_LAWS, WRITTEN_LAWS
+from tests.support.laws.language import ClientLanguage, Language
+from tests.support.laws.languages import CLIENT_ONLY, LANGUAGES
 from tests.support.laws.law import Law
 from tests.support.laws.losses import LOSS_LAWS
 from tests.support.laws.pairs import PAIR_LAWS, Pair
 from tests.support.laws.requests import REQUEST_LAWS
 from tests.support.laws.streams import ANSWER_LAWS, STREAM_LAWS
 from tests.support.laws.styles import STYLE_LAWS
-from tests.support.laws.totality import TOTAL_LAWS, bounded
+from tests.support.laws.totality import ASKED_TOTAL, TOTAL_LAWS, bounded
 
 LAWS = (*ANSWER_LAWS, *STREAM_LAWS, *REQUEST_LAWS, *LOSS_LAWS, *CLIENT_LAWS, *STYLE_LAWS, *TOTAL_LAWS)
 PAIRS = [Pair(provider, client) for provider in LANGUAGES for client in LANGUAGES]
@@ -27,6 +27,14 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.mark.parametrize("law", LAWS, ids=str)
 @pytest.mark.parametrize("language", LANGUAGES, ids=str)
 def test_every_dialect_obeys(law: Law[Language, object], language: Language) -> None:
+    law.verify(language)
+
+
+@pytest.mark.parametrize("law", [*WRITTEN_LAWS, ASKED_TOTAL], ids=str)
+@pytest.mark.parametrize("language", CLIENT_ONLY, ids=str)
+def test_every_dialect_that_only_clients_speak_obeys(
+    law: Law[ClientLanguage, object], language: ClientLanguage
+) -> None:
     law.verify(language)
 
 

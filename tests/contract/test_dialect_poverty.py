@@ -17,8 +17,8 @@ from relay.domain.chat import Refusal, Text, Thinking, ToolCall
 from relay.domain.events import AnswerPart, ChatResponse, Choice, TokenLogprob
 from relay.domain.folding import fold, unfold
 from relay.domain.usage import Usage
-from tests.support.laws.language import Language, a_scene, in_scene
-from tests.support.laws.languages import LANGUAGES, package_of
+from tests.support.laws.language import ClientLanguage, Language, a_scene, in_scene
+from tests.support.laws.languages import CLIENT_LANGUAGES, LANGUAGES, package_of
 from tests.support.strategies.answers import responses
 
 OPENAI: dict[str, set[str]] = {
@@ -51,7 +51,23 @@ OLLAMA: dict[str, set[str]] = {
     "A log probability that is not finite": {"logprob clipped"},
 }
 GENERATE = {**OLLAMA, "The context numbers of a real Ollama": set[str]()}
-MEANING = {"openai.chat": OPENAI, "ollama.chat": OLLAMA, "ollama.generate": GENERATE}
+COMPLETIONS: dict[str, set[str]] = {
+    "The id begins with": {"id"},
+    "Each choice is one text": {"parts joined", "empty part left out", "order"},
+    "A refusal becomes text": {"refusal as text"},
+    "Thinking and its signatures": {"thinking lost", "signature left out"},
+    "Tool calls are left out": {"call lost"},
+    "The finish is stop, length or content_filter": {"finish derived"},
+    "The provider's own finish word": {"finish word"},
+    "Log probabilities have no bytes": {"logprobs lost", "logprob clipped"},
+    "Usage keeps input, output": {"usage class left out", "usage filled with 0", "usage clamped"},
+}
+MEANING = {
+    "openai.chat": OPENAI,
+    "ollama.chat": OLLAMA,
+    "ollama.generate": GENERATE,
+    "openai.completions": COMPLETIONS,
+}
 
 
 def differences(before: ChatResponse, after: ChatResponse) -> Iterator[str]:
@@ -166,8 +182,8 @@ RARE = (
 """What the generated answers seldom or never hold."""
 
 
-@pytest.mark.parametrize("language", LANGUAGES, ids=str)
-def test_norm_changes_what_poverty_says_and_nothing_else(language: Language) -> None:
+@pytest.mark.parametrize("language", CLIENT_LANGUAGES, ids=str)
+def test_norm_changes_what_poverty_says_and_nothing_else(language: ClientLanguage) -> None:
     shown: set[str] = set()
 
     @settings(max_examples=max(150, settings().max_examples))
@@ -184,8 +200,8 @@ def test_norm_changes_what_poverty_says_and_nothing_else(language: Language) -> 
     assert said - shown == set(), "the poverty tells of what norm does not drop"
 
 
-@pytest.mark.parametrize("language", LANGUAGES, ids=str)
-def test_every_sentence_of_the_poverty_has_a_meaning(language: Language) -> None:
+@pytest.mark.parametrize("language", CLIENT_LANGUAGES, ids=str)
+def test_every_sentence_of_the_poverty_has_a_meaning(language: ClientLanguage) -> None:
     sentences = import_module(f"{package_of(language.dialect)}.norm").POVERTY
     openings = MEANING[str(language)]
     assert len(sentences) == len(openings)

@@ -10,11 +10,12 @@ from typing import Any
 from ollama import ChatResponse as OllamaChatResponse
 from ollama import GenerateResponse
 from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from relay.domain.chat import DialectName, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import ChatResponse
-from tests.support.laws.language import Language, a_scene
+from tests.support.laws.language import ClientLanguage, Language, a_scene
 from tests.support.laws.law import Law
 from tests.support.laws.streams import Answer, Stream, answers, streams
 from tests.support.strategies.cuts import chunked
@@ -63,6 +64,41 @@ def _openai_read(completion: Any) -> Read:  # the accumulated and the parsed typ
         "refusal": message.refusal or "",
         "calls": [(call.id, call.function.name, json_or_text(call.function.arguments)) for call in calls],
         "finish": choice.finish_reason,
+        "counts": (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0),
+    }
+
+
+def completions_stream(data: bytes) -> Read:
+    """As openai-python hands chunks to whoever reads a text completion; it takes their null finish unchecked."""
+    *frames, done, rest = data.decode().split("\n\n")
+    assert (done, rest) == ("data: [DONE]", "")
+    assert all(len(frame.splitlines()) == 1 for frame in frames)
+    chunks = [Completion.construct(**json.loads(frame.removeprefix("data: "))) for frame in frames]
+    assert len({(chunk.id, chunk.created) for chunk in chunks}) == 1
+    first = [choice for chunk in chunks for choice in chunk.choices if choice.index == 0]
+    finishes = [choice.finish_reason for choice in first]
+    assert finishes[:-1] == [None] * (len(finishes) - 1), "nothing of a choice follows its finish"
+    usage = [chunk.usage for chunk in chunks if chunk.usage is not None]
+    assert usage in ([], [chunks[-1].usage])
+    return _completions_read(chunks[-1], "".join(choice.text for choice in first), finishes[-1])
+
+
+def completions_whole(data: bytes) -> Read:
+    """As openai-python parses a body."""
+    completion = Completion.model_validate_json(data)
+    return _completions_read(completion, completion.choices[0].text, completion.choices[0].finish_reason)
+
+
+def _completions_read(last: Completion, text: str, finish: str | None) -> Read:
+    assert (last.model, last.object) == ("asked-for", "text_completion")
+    assert last.id.startswith("cmpl-")
+    usage = last.usage
+    return {
+        "thinking": "",
+        "text": text,
+        "refusal": "",
+        "calls": [],
+        "finish": finish,
         "counts": (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0),
     }
 
@@ -140,7 +176,7 @@ def _should_read(response: ChatResponse, dialect: DialectName) -> Read:
             else (call.name, json_or_text(call.arguments))
             for call in calls
         ],
-        "finish": choice.finish if dialect == "openai.chat" else choice.raw_finish,
+        "finish": choice.finish if dialect.startswith("openai.") else choice.raw_finish,
         "counts": (usage.input_tokens or 0, usage.output_tokens or 0) if usage else (0, 0),
     }
 
@@ -157,21 +193,23 @@ STREAM_READERS: dict[DialectName, Callable[[bytes], Read]] = {
     "openai.chat": openai_stream,
     "ollama.chat": ollama_stream,
     "ollama.generate": generate_stream,
+    "openai.completions": completions_stream,
 }
 WHOLE_READERS: dict[DialectName, Callable[[bytes], Read]] = {
     "openai.chat": openai_whole,
     "ollama.chat": ollama_whole,
     "ollama.generate": generate_whole,
+    "openai.completions": completions_whole,
 }
 
 
-def _client_reads_stream(language: Language, answer: Answer) -> None:
+def _client_reads_stream(language: ClientLanguage, answer: Answer) -> None:
     data = language.written(answer.events, a_scene())
     expected = language.expected(answer.response, a_scene())
     assert STREAM_READERS[language.dialect.name](data) == _should_read(expected, language.dialect.name)
 
 
-def _client_reads_whole(language: Language, answer: Answer) -> None:
+def _client_reads_whole(language: ClientLanguage, answer: Answer) -> None:
     data = language.dialect.encode_response(answer.response, a_scene())
     expected = language.expected(answer.response, a_scene())
     assert WHOLE_READERS[language.dialect.name](data) == _should_read(expected, language.dialect.name)
@@ -190,7 +228,7 @@ def _separators_escaped(language: Language, stream: Stream) -> None:
     assert not any(separator in raw for separator in SEPARATORS)
 
 
-def _nothing_splits(language: Language, answer: Answer) -> None:
+def _nothing_splits(language: ClientLanguage, answer: Answer) -> None:
     written = language.written(answer.events, a_scene())
     whole = language.dialect.encode_response(answer.response, a_scene())
     assert not any(separator in data for data in (written, whole) for separator in SEPARATORS)
@@ -202,4 +240,5 @@ CLIENT_TAP = Law("the vendor's client reads what a tap passed on", answers, _cli
 SEPARATORS_TAP = Law("a tap passes on no line separator", streams, _separators_escaped)
 SEPARATORS_WRITTEN = Law("no line separator is written", answers, _nothing_splits)
 
-CLIENT_LAWS = (CLIENT_STREAM, CLIENT_WHOLE, CLIENT_TAP, SEPARATORS_TAP, SEPARATORS_WRITTEN)
+WRITTEN_LAWS = (CLIENT_STREAM, CLIENT_WHOLE, SEPARATORS_WRITTEN)
+CLIENT_LAWS = (*WRITTEN_LAWS, CLIENT_TAP, SEPARATORS_TAP)

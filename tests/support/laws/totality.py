@@ -5,23 +5,28 @@ What was read of odd bytes is also written again, in every dialect: no encoder m
 
 import json
 import tracemalloc
+from collections.abc import Mapping
 from contextlib import suppress
 
 from hypothesis import event
 from hypothesis import strategies as st
 
 from relay.adapters.dialects.base import MAX_EVENT_BYTES, ProviderFault
-from relay.domain.chat import ChatRequest
+from relay.domain.chat import ChatRequest, DialectName
 from relay.domain.errors import ClientError, Malformed, Unsupported, UpstreamError
 from relay.domain.events import StreamEvent
-from tests.support.laws.language import Language, a_scene, failure_of
-from tests.support.laws.languages import LANGUAGES
+from tests.support.laws.language import ClientLanguage, Language, a_scene, failure_of
+from tests.support.laws.languages import CLIENT_LANGUAGES, LANGUAGES
 from tests.support.laws.law import Law
 from tests.support.laws.requests import encodable
 from tests.support.laws.streams import Answer, Stream, answers, streams
 from tests.support.strategies.cuts import chunked
 from tests.support.strategies.mutations import damaged, miswritten
+from tests.support.strategies.prompts import completion_bodies
 from tests.support.strategies.texts import json_texts
+
+BODIES: Mapping[DialectName, st.SearchStrategy[bytes]] = {"openai.completions": completion_bodies}
+"""What clients write in the dialects that only they speak."""
 
 
 def _request_bodies(language: Language) -> st.SearchStrategy[bytes]:
@@ -94,6 +99,25 @@ def _requests_total(language: Language, body: bytes) -> None:
         _written_or_unsupported(provider, request)
 
 
+def _asked_bodies(language: ClientLanguage) -> st.SearchStrategy[bytes]:
+    valid = BODIES[language.dialect.name]
+    return st.one_of(valid, damaged(valid), miswritten(valid), _noise())
+
+
+def _asked_total(language: ClientLanguage, body: bytes) -> None:
+    try:
+        request = language.dialect.decode_request(body)
+    except ClientError:
+        with suppress(ClientError):
+            language.dialect.peek(body)
+        return
+    envelope = language.dialect.peek(body)
+    asked = (request.model, request.stream, request.include_usage)
+    assert (envelope.model, envelope.stream, envelope.include_usage) == asked
+    for provider in LANGUAGES:
+        _written_or_unsupported(provider, request)
+
+
 def _written_or_unsupported(language: Language, request: ChatRequest) -> None:
     try:
         wire = language.dialect.encode_request(request)
@@ -112,7 +136,7 @@ def _responses_total(language: Language, body: bytes) -> None:
         response = dialect.decode_response(body)
     except UpstreamError:
         return
-    for client in (language, *LANGUAGES):
+    for client in (language, *CLIENT_LANGUAGES):
         assert isinstance(json.loads(client.dialect.encode_response(response, a_scene())), dict)
 
 
@@ -120,7 +144,7 @@ def _streams_total(language: Language, stream: Stream) -> None:
     events = language.read(chunked(stream.data, stream.lengths))
     failure = failure_of(events)
     assert failure is None or isinstance(failure, UpstreamError)
-    for client in (language, *LANGUAGES):
+    for client in (language, *CLIENT_LANGUAGES):
         client.written(events, a_scene())
     seen, _ = language.tapped(chunked(stream.data, stream.lengths), a_scene())
     seen_failure = failure_of(seen)
@@ -139,6 +163,7 @@ def _silent_after_failure(language: Language, stream: Stream) -> None:
 
 
 REQUESTS_TOTAL = Law("any bytes are a request or the client's fault", _request_bodies, _requests_total)
+ASKED_TOTAL = Law("any bytes of a client's are a request or its fault", _asked_bodies, _asked_total)
 RESPONSES_TOTAL = Law("any bytes are an answer or the provider's fault", _response_bodies, _responses_total)
 STREAMS_TOTAL = Law("any bytes are a stream or the provider's fault", _streams, _streams_total)
 SILENT = Law("nothing follows a failure", _streams, _silent_after_failure)

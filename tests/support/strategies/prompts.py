@@ -1,5 +1,6 @@
 """Whole requests of one prompt: with instructions, images, a suffix, without a template, and every setting."""
 
+import json
 from dataclasses import replace
 from functools import cache
 
@@ -48,3 +49,24 @@ def _prompts(draw: st.DrawFn) -> ChatRequest:
 
 
 prompts = _prompts()
+
+_members = st.fixed_dictionaries(
+    {"model": st.sampled_from(("gpt-5-mini", "qwen3:8b")), "prompt": texts()},
+    optional={
+        "suffix": st.one_of(st.none(), texts(max_pieces=2)),
+        "stream": st.sampled_from((None, True, False)),
+        "stream_options": st.sampled_from((None, {}, {"include_usage": True, "include_obfuscation": False})),
+        "max_tokens": st.one_of(st.none(), st.integers(1, 10_000)),
+        "temperature": st.floats(0, 2, allow_nan=False),
+        "stop": st.one_of(st.none(), texts(max_pieces=1), st.lists(texts(max_pieces=1), max_size=3)),
+        "logprobs": st.sampled_from((None, 0, 3)),
+        "n": st.sampled_from((None, 1, 2)),
+        "best_of": st.just(1),
+        "echo": st.sampled_from((None, False)),
+        "logit_bias": st.sampled_from((None, {}, {"50256": -100})),
+        "user": st.sampled_from((None, "user-1")),
+        "x_unknown": st.sampled_from((None, [], {"a": 1.50})),
+    },
+)
+completion_bodies = _members.map(lambda members: json.dumps(members, ensure_ascii=False).encode())
+"""What a client of OpenAI's legacy completions sends."""

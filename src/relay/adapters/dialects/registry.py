@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from relay.adapters.dialects import ollama_chat, ollama_generate, openai_chat
-from relay.adapters.dialects.base import Dialect
+from relay.adapters.dialects import ollama_chat, ollama_generate, openai_chat, openai_completions
+from relay.adapters.dialects.base import ClientDialect, Dialect
 from relay.domain.chat import DialectName
 
 DIALECTS: Mapping[DialectName, Dialect] = {
@@ -11,3 +11,10 @@ DIALECTS: Mapping[DialectName, Dialect] = {
     ollama_chat.DIALECT.name: ollama_chat.DIALECT,
     ollama_generate.DIALECT.name: ollama_generate.DIALECT,
 }
+"""Those that clients and providers speak."""
+
+CLIENT_DIALECTS: Mapping[DialectName, ClientDialect] = {
+    **DIALECTS,
+    openai_completions.DIALECT.name: openai_completions.DIALECT,
+}
+"""Those that clients speak."""

@@ -25,7 +25,7 @@ class Prompt:
 
 
 def prompted(messages: Sequence[Message]) -> Prompt:
-    """The prompt in a conversation. Raises `Unsupported` for more than one turn, and for more than text and images."""
+    """The prompt in a conversation. Raises `Unsupported` for more than one turn, or more than text and images."""
     plain = settled(messages)
     system = [message for message in plain if message.role == "system"]
     turns = [message for message in plain if message.role != "system"]
