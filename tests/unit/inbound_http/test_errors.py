@@ -1,4 +1,4 @@
-"""Every failure in both error languages: status, body, headers."""
+"""Every failure in each error language: status, body, headers."""
 
 import json
 from collections.abc import Iterator
@@ -66,7 +66,39 @@ def test_elsewhere_every_error_is_ollamas(kind: type[RelayError]) -> None:
         assert body["error"]
 
 
-@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/x", "/v1/models/api/chat"])
+@every_error
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+def test_where_messages_are_looked_for_every_error_is_anthropics(kind: type[RelayError], path: str) -> None:
+    error = made(kind)
+    wire = SHAPES.encode(error, path)
+    body = json.loads(wire.body)
+    assert (wire.status, wire.content_type) == (error.status, "application/json")
+    assert (set(body), body["type"]) == ({"type", "error"}, "error")
+    assert (set(body["error"]), body["error"]["message"]) == ({"type", "message"}, error.message)
+    assert body["error"]["type"].endswith("_error") or error.status == 413
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (403, "permission_error"),
+        (404, "not_found_error"),
+        (405, "invalid_request_error"),
+        (413, "request_too_large"),
+        (429, "rate_limit_error"),
+        (500, "api_error"),
+        (502, "api_error"),
+        (503, "overloaded_error"),
+    ],
+)
+def test_anthropics_type_follows_the_status(status: int, kind: str) -> None:
+    wire = SHAPES.encode(RelayError("\ud83d no", status=status), "/v1/messages")
+    assert json.loads(wire.body)["error"] == {"type": kind, "message": "\ufffd no"}
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/x", "/v1/messagesx", "/v1/models/api/chat"])
 def test_v1_and_what_is_below_it_speak_openai(path: str) -> None:
     assert b'"param"' in SHAPES.encode(errors.UnknownRoute("?"), path).body
 
