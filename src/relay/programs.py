@@ -12,9 +12,11 @@ from relay.adapters.inbound.cli.programs import (
     FAILED,
     NOT_FOUND,
     NOT_REACHED,
+    Checked,
     ExplainedName,
     ModelLine,
     Refused,
+    Reloaded,
     ServerStarted,
 )
 from relay.adapters.inbound.control.client import NoServer, send
@@ -25,7 +27,7 @@ from relay.application.report_usage import ModelTotals, ReportUsage, RequestsPag
 from relay.domain.catalog import Catalog
 from relay.domain.errors import RelayError
 from relay.domain.keys import KeyRecord
-from relay.settings import ConfigurationError, Database, Settings, load
+from relay.settings import ConfigurationError, Database, Settings, in_order, read
 
 DEMO_FOLDER = Path("relay-demo")
 DEMO_DATABASE = Database(url=f"sqlite:///{DEMO_FOLDER}/relay.db")
@@ -44,16 +46,21 @@ class CommandPrograms:
 
     def settings(self, file: Path | None, flags: Mapping[str, Mapping[str, object]]) -> Settings:
         """As `Programs.settings`."""
-        try:
-            return load(file=file, environment=self._environment, flags=flags)
-        except ConfigurationError as error:
-            raise Refused(str(error), BAD_CONFIGURATION) from None
+        reading = read(file=file, environment=self._environment, flags=flags)
+        if reading.mistakes:
+            from relay.configuration import examine
 
-    def serve(self, settings: Settings, *, insecure: bool, started: Callable[[ServerStarted], None]) -> None:
+            mistakes = examine(file=file, environment=self._environment, flags=flags).mistakes
+            raise Refused(str(ConfigurationError(mistakes or reading.mistakes)), BAD_CONFIGURATION)
+        return reading.settings
+
+    def serve(
+        self, settings: Settings, *, insecure: bool, watch: bool, started: Callable[[ServerStarted], None]
+    ) -> None:
         """As `Programs.serve`."""
         from relay import bootstrap
 
-        _serve(bootstrap.serve(settings, self._environment, insecure=insecure, started=started))
+        _serve(bootstrap.serve(settings, self._environment, insecure=insecure, watch=watch, started=started))
 
     def demo(self, settings: Settings, *, started: Callable[[ServerStarted], None]) -> None:
         """As `Programs.demo`."""
@@ -68,6 +75,29 @@ class CommandPrograms:
         server = msgspec.structs.replace(settings.server, host="127.0.0.1", default_model=None)
         demo = Settings(server=server, auth=settings.auth, database=DEMO_DATABASE)
         _serve(bootstrap.serve(demo, {}, insecure=False, started=started, demo_model_url=model.base_url))
+
+    def check_configuration(self, file: Path | None) -> Checked:
+        """As `Programs.check_configuration`."""
+        from relay.configuration import examine
+
+        examined = examine(file=file, environment=self._environment)
+        settings = examined.configuration.settings
+        return Checked(
+            file=str(settings.source or ""),
+            mistakes=in_order(examined.mistakes),
+            providers=len(examined.configuration.providers),
+            models=len(settings.models),
+        )
+
+    def reload_configuration(self, file: Path | None) -> Reloaded:
+        """As `Programs.reload_configuration`. Where the server is found is in the file, mistakes or not."""
+        reading = read(file=file, environment=self._environment)
+        answer = self._asked(reading.settings, {"do": "config.reload"})
+        if answer is not None:
+            return msgspec.convert(answer, Reloaded)
+        if reading.mistakes:
+            raise Refused(str(ConfigurationError(reading.mistakes)), BAD_CONFIGURATION)
+        raise Refused(f"no relay serves {reading.settings.database.path} now", NOT_REACHED)
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:
         """As `Programs.models`."""

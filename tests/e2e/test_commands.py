@@ -40,7 +40,7 @@ def test_wrong_usage_is_two_an_unknown_name_three_a_bad_file_four(tmp_path: Path
     write_relay_toml(tmp_path, '[models.smart]\ntargett = "x"\n')
     refused = run_cli("serve", cwd=tmp_path)
     assert refused.returncode == 4
-    assert 'relay.toml:2: [models.smart] targett: unknown key. Did you mean "target"?' in refused.stderr
+    assert 'relay.toml:2:1: [models.smart] targett: unknown key. Did you mean "target"?' in refused.stderr
 
 
 def test_the_models_and_the_explanation_come_from_the_running_server(

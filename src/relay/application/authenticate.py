@@ -12,13 +12,13 @@ from relay.domain.tags import parse
 type AuthMode = Literal["auto", "open", "keys"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Authenticate:
     """Decides who calls, once per request, from the one credential it carries.
 
     `auto` is open while no key was ever created and the relay listens on loopback only, and needs keys
     otherwise. In open mode the credential is a list of tags; a relay key is still honoured, and a wrong one
-    still refused: its sender means to be known.
+    still refused: its sender means to be known. `mode` may be changed while serving.
     """
 
     keys: Keys

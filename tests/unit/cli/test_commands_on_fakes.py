@@ -11,11 +11,13 @@ from relay.adapters.inbound.cli.main import run
 from relay.adapters.inbound.cli.programs import (
     BAD_CONFIGURATION,
     NOT_FOUND,
+    Checked,
     ExplainedName,
     ExplainedStep,
     ModelLine,
     ProviderLine,
     Refused,
+    Reloaded,
     ServerStarted,
 )
 from relay.application.report_usage import ModelTotals, RequestsPage, RequestsQuery, UsageRow
@@ -71,6 +73,8 @@ class FakePrograms:
     keys: Sequence[KeyRecord] = ()
     page: RequestsPage = RequestsPage(items=(ROW,), next="0196")  # noqa: RUF009 - a frozen value
     refusal: Refused | None = None
+    checked: Checked = Checked(file="relay.toml", providers=1)  # noqa: RUF009 - a frozen value
+    reloaded: Reloaded = Reloaded(file="relay.toml", is_changed=True)  # noqa: RUF009 - a frozen value
 
     def now_ms(self) -> int:
         return NOW_MS
@@ -81,9 +85,19 @@ class FakePrograms:
             raise self.refusal
         return Settings(server=Server())
 
-    def serve(self, settings: Settings, *, insecure: bool, started: Callable[[ServerStarted], None]) -> None:
-        self.asked.append(insecure)
+    def serve(
+        self, settings: Settings, *, insecure: bool, watch: bool, started: Callable[[ServerStarted], None]
+    ) -> None:
+        self.asked.append((insecure, watch))
         started(STARTED)
+
+    def check_configuration(self, file: Path | None) -> Checked:
+        self.asked.append(file)
+        return self.checked
+
+    def reload_configuration(self, file: Path | None) -> Reloaded:
+        self.asked.append(file)
+        return self.reloaded
 
     def demo(self, settings: Settings, *, started: Callable[[ServerStarted], None]) -> None:
         started(STARTED)
@@ -153,7 +167,7 @@ def test_serve_tells_where_it_answers_and_what_is_missing(
     assert "ready    home" in out
     assert "no key   openai" in out
     assert "relay keys create NAME" in out
-    assert programs.asked == [(None, {"server": {"port": 0}}), True]
+    assert programs.asked == [(None, {"server": {"port": 0}}), (True, False)]
 
 
 def test_the_demo_says_that_its_model_is_a_toy(

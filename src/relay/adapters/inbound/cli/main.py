@@ -17,6 +17,7 @@ _COMMANDS = {
     "explain": "Tell where a name leads, and why.",
     "usage": "Report what was used.",
     "keys": "Create, list and revoke API keys.",
+    "config": "Check the configuration, and have a running relay take it over.",
 }
 _PACKAGE = "relay.adapters.inbound.cli"
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from relay.application.report_usage import ModelTotals, RequestsPage, RequestsQuery
 from relay.domain.keys import KeyRecord
-from relay.settings import Settings
+from relay.settings import Mistake, Settings
 
 FAILED, NOT_FOUND, BAD_CONFIGURATION, NOT_REACHED = 1, 3, 4, 5
 """Exit codes; 0 is done, 2 wrong usage, 130 interrupted."""
@@ -67,6 +67,24 @@ class ExplainedName:
     closest: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a look at the configuration showed. `file` is empty when there is none; `models` are virtual ones."""
+
+    file: str
+    mistakes: tuple[Mistake, ...] = ()
+    providers: int = 0
+    models: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded(Checked):
+    """What a reload came to: with mistakes, to nothing. The keys `needs_restart` have new values not in force."""
+
+    is_changed: bool = False
+    needs_restart: tuple[str, ...] = ()
+
+
 class Refused(Exception):
     """A command that cannot do what was asked; `exit_code` as the documentation of exit codes says."""
 
@@ -86,12 +104,22 @@ class Programs(Protocol):
         """The configuration in force."""
         ...
 
-    def serve(self, settings: Settings, *, insecure: bool, started: Callable[[ServerStarted], None]) -> None:
-        """Serve until stopped; `started` is called once both sides answer."""
+    def serve(
+        self, settings: Settings, *, insecure: bool, watch: bool, started: Callable[[ServerStarted], None]
+    ) -> None:
+        """Serve until stopped; `started` is called once both sides answer. With `watch`, follow the file."""
         ...
 
     def demo(self, settings: Settings, *, started: Callable[[ServerStarted], None]) -> None:
         """Serve the local model and the scripted providers."""
+        ...
+
+    def check_configuration(self, file: Path | None) -> Checked:
+        """Every mistake in the configuration: in `file`, or where none is given in the one that would be used."""
+        ...
+
+    def reload_configuration(self, file: Path | None) -> Reloaded:
+        """Have the running server read its configuration anew."""
         ...
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:
