@@ -57,6 +57,11 @@ class Call:
         """Whether it asked a model for an answer."""
         return bool(self.model) and self.path.endswith(("/api/chat", "/chat/completions"))
 
+    @property
+    def is_embedding(self) -> bool:
+        """Whether it asked a model for embeddings."""
+        return bool(self.model) and self.path.endswith(("/api/embed", "/embeddings"))
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -118,6 +123,11 @@ class Ledger:
     def chats(self) -> list[Call]:
         """The calls that asked a model for an answer."""
         return [call for call in self.calls if call.is_chat]
+
+    @property
+    def embeddings(self) -> list[Call]:
+        """The calls that asked a model for embeddings."""
+        return [call for call in self.calls if call.is_embedding]
 
     @property
     def unfinished(self) -> list[Call]:

@@ -155,7 +155,10 @@ def _call(call: ToolCall, index: int) -> Json:
 
 def _logprobs(steps: Iterable[Step]) -> list[Json]:
     texts = [step.text for step in steps if isinstance(step, Text)]
-    return [{"token": text, "logprob": -0.25, "bytes": list(text.encode())} for text in texts]
+    drawn: Iterator[Json] = (
+        {"token": text, "logprob": -0.25, "bytes": list(text.encode())} for text in texts
+    )
+    return [{**token, "top_logprobs": [token]} for token in drawn]
 
 
 def _image(data: object) -> Image:

@@ -120,9 +120,8 @@ def _call(call: ToolCall) -> Json:
 def _logprobs(texts: list[str], answer: Answer) -> Json | None:
     if not answer.logprobs:
         return None
-    content = [
-        {"token": text, "logprob": -0.25, "bytes": list(text.encode()), "top_logprobs": []} for text in texts
-    ]
+    drawn = ({"token": text, "logprob": -0.25, "bytes": list(text.encode())} for text in texts)
+    content = [{**token, "top_logprobs": [token]} for token in drawn]
     return {"content": content, "refusal": None}
 
 

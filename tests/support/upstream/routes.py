@@ -6,9 +6,10 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any, Literal
 
-from tests.support.upstream import faults, ollama_wire
-from tests.support.upstream.answers import answer_to
+from tests.support.upstream import embeddings, faults, ollama_wire
+from tests.support.upstream.answers import Answer, answer_to
 from tests.support.upstream.chat import BadRequest, Chat
+from tests.support.upstream.embeddings import Asked, EmbeddingWire
 from tests.support.upstream.exchange import Exchange, respond
 from tests.support.upstream.http1 import Peer, Request
 from tests.support.upstream.ledger import Call, Ledger
@@ -67,7 +68,11 @@ class Routes:
             ledger.write(call)
             script = parse(call.model)
             if request.path.endswith(("/chat/completions", "/api/chat")):
+                if script.name == "embed":
+                    raise BadRequest(f'"{call.model}" does not support chat')
                 await self._chat(peer, call, script, wire, wire.chat(call.body))
+            elif request.path.endswith(embeddings.PATHS):
+                await self._embed(peer, call, script, wire, embeddings.asked(request.path, call.body))
             elif request.path.endswith("/api/show"):
                 await respond(peer, call, 200, ollama_wire.card(call.model, script))
                 call.completed = True
@@ -97,8 +102,23 @@ class Routes:
         faulty = self._is_faulty(script, without_tag(chat.model))
         reply, usage = _reply(script, chat, call.seq, faulty=faulty)
         call.stream = chat.stream
+        await self._answer_model(
+            Exchange(peer, call, script, wire, reply, self._hold_s), usage, faulty=faulty
+        )
+
+    async def _embed(self, peer: Peer, call: Call, script: Script, base: Wire, asked: Asked) -> None:
+        faulty = self._is_faulty(script, without_tag(asked.model))
+        usage = _usage(script, asked.prompt_tokens, Answer(()), faulty=faulty)
+        shown = None if faulty and script.fault == "nousage" else usage
+        reply = Reply(call.seq, asked.chat, Answer(()), shown)
+        wire = EmbeddingWire(base, script, asked)
+        await self._answer_model(
+            Exchange(peer, call, script, wire, reply, self._hold_s), usage, faulty=faulty
+        )
+
+    async def _answer_model(self, exchange: Exchange, usage: Usage, *, faulty: bool) -> None:
+        call, script = exchange.call, exchange.script
         call.script = script.name
-        exchange = Exchange(peer, call, script, wire, reply, self._hold_s)
         if not faulty:
             call.tokens_in = usage.input
             await exchange.answer()
@@ -126,15 +146,19 @@ def _reply(script: Script, chat: Chat, seq: int, *, faulty: bool) -> tuple[Reply
     """The reply to encode, and the true counts behind it."""
     fault = script.fault if faulty else ""
     answer = answer_to(script, chat, seq)
-    usage = Usage(
-        input=script.number("input_tokens") or chat.prompt_tokens,
+    usage = _usage(script, chat.prompt_tokens, answer, faulty=faulty)
+    shown = None if fault == "nousage" else usage
+    return Reply(seq, chat, answer, shown, fault != "nofinish", _thought_field(script)), usage
+
+
+def _usage(script: Script, prompt_tokens: int, answer: Answer, *, faulty: bool) -> Usage:
+    return Usage(
+        input=script.number("input_tokens") or prompt_tokens,
         output=answer.tokens,
         cached=script.number("cached_tokens"),
         thoughts=answer.thought_tokens,
-        misstated=script.text("kind") if fault == "badusage" else "",
+        misstated=script.text("kind") if faulty and script.fault == "badusage" else "",
     )
-    shown = None if fault == "nousage" else usage
-    return Reply(seq, chat, answer, shown, fault != "nofinish", _thought_field(script)), usage
 
 
 def _thought_field(script: Script) -> str:

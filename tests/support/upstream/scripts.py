@@ -43,6 +43,17 @@ SCRIPTS: Mapping[str, Mapping[str, Value]] = {
     "empty": {},
     # Text with every kind of line separator raw, and characters of several bytes.
     "unicode": {},
+    # No chat but embeddings; any other script makes them, too, with these defaults: vectors of that size and length;
+    # `dimensions` asked for are honoured, ignored or refused; `form` is as asked, or always float or base64; OpenAI's
+    # are in reverse order if shuffled. For `flaw` see embeddings.py.
+    "embed": {
+        "dims": 8,
+        "length": 1.0,
+        "dimensions": "honoured",
+        "form": "asked",
+        "shuffled": 0,
+        "flaw": "",
+    },
 }
 
 EVERY_FAULT: Mapping[str, Value] = {"of": "basic", "times": 0, "p": 1.0, "seed": 0}
@@ -108,10 +119,12 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "tools": ("completion", "tools"),
     "think": ("completion", "thinking"),
     "image": ("completion", "vision"),
+    "embed": ("embedding",),
 }
 """What a script's model card claims; the others claim completion alone."""
 
-DEFAULT_MODELS: tuple[str, ...] = tuple(SCRIPTS)
+DEFAULT_MODELS: tuple[str, ...] = tuple(name for name in SCRIPTS if name != "embed")
+"""What is listed: everything that can chat."""
 
 
 class UnknownScript(ValueError):
