@@ -90,7 +90,8 @@ def test_ollama_lists_and_shows_every_model(node: NodeClients, provider: str) ->
         assert page["details"] == listed[name]["details"]
         assert page["capabilities"] == listed[name]["capabilities"]
         assert page["model_info"][f"{page['details']['family']}.context_length"] > 0
-    assert node("ollama", "loaded") == []
+    node("ollama", "chat", model=f"{provider}/basic", messages=HI, stream=False)
+    assert f"{provider}/basic:latest" in [model["name"] for model in node("ollama", "loaded")]
 
 
 @provider_of

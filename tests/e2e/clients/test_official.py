@@ -82,7 +82,9 @@ def test_ollama_lists_and_shows_every_model(ollama_api: ollama.Client, provider:
         assert page.modelinfo is not None
         family = page.modelinfo["general.architecture"]
         assert page.modelinfo[f"{family}.context_length"] > 0
-    assert ollama_api.ps().models == []
+    ollama_api.chat(f"{provider}/basic", messages=HI)
+    loaded = {model.model: model for model in ollama_api.ps().models}
+    assert loaded[f"{provider}/basic:latest"].digest == listed[f"{provider}/basic:latest"].digest
 
 
 @provider_of
