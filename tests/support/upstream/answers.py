@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
-from tests.support.upstream.chat import Chat, fitting
+from tests.support.upstream.chat import BadRequest, Chat, fitting
 from tests.support.upstream.scripts import Script
 
 type Finish = Literal["stop", "length", "tool_calls"]
+type Parts = Literal["pieces", "at_once", "same_index"]
 
 TOKEN_LENGTH = 4
 
@@ -43,12 +44,16 @@ class Thought:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call, and its arguments in the pieces a stream sends them in; each piece is one token."""
+    """A call, and its arguments in the pieces a stream sends them in; each piece is one token.
+
+    `parts` is how an OpenAI stream sends it, as in the script `tools`.
+    """
 
     id: str
     name: str
     arguments: Any
     pieces: tuple[str, ...]
+    parts: Parts = "pieces"
 
 
 type Step = Text | Thought | ToolCall
@@ -56,15 +61,17 @@ type Step = Text | Thought | ToolCall
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer."""
+    """A whole answer; each of its choices has the same steps."""
 
     steps: tuple[Step, ...]
     finish: Finish = "stop"
     logprobs: bool = False
+    choices: int = 1
 
     @property
     def tokens(self) -> int:
-        return sum(len(step.pieces) if isinstance(step, ToolCall) else 1 for step in self.steps)
+        of_one = sum(len(step.pieces) if isinstance(step, ToolCall) else 1 for step in self.steps)
+        return of_one * self.choices
 
     @property
     def thought_tokens(self) -> int:
@@ -112,15 +119,24 @@ def _echo(script: Script, chat: Chat, seq: int) -> Answer:
 def _tools(script: Script, chat: Chat, seq: int) -> Answer:
     if not chat.tools or chat.ends_with_tool_result:
         return _basic(script, chat, seq)
-    return Answer(tuple(_calls(script.number("calls"), chat, seq)), finish="tool_calls")
+    finish: Finish = _one_of(script.text("finish"), Finish.__value__)
+    return Answer(tuple(_calls(script, chat, seq)), finish=finish)
 
 
-def _calls(count: int, chat: Chat, seq: int) -> Iterator[ToolCall]:
-    for number in range(count):
+def _one_of(word: str, words: Any) -> Any:
+    if word not in get_args(words):
+        raise BadRequest(f"'{word}' is none of {get_args(words)}")
+    return word
+
+
+def _calls(script: Script, chat: Chat, seq: int) -> Iterator[ToolCall]:
+    parts: Parts = _one_of(script.text("parts"), Parts.__value__)
+    for number in range(script.number("calls")):
         tool = chat.tools[number % len(chat.tools)]
         arguments = fitting({"type": "object", **tool.parameters})
         written = json.dumps(arguments, separators=(",", ":"), ensure_ascii=False)
-        yield ToolCall(f"call_{seq:06d}{number:02d}", tool.name, arguments, pieces_of(written))
+        call_id = f"call_{seq:06d}{number:02d}"
+        yield ToolCall(call_id, tool.name, arguments, pieces_of(written), parts)
 
 
 def _think(script: Script, chat: Chat, seq: int) -> Answer:
@@ -172,4 +188,4 @@ WRITERS: Mapping[str, Callable[[Script, Chat, int], Answer]] = {
 
 def answer_to(script: Script, chat: Chat, seq: int) -> Answer:
     """What the script answers; `seq` makes the ids of tool calls unique."""
-    return WRITERS[script.name](script, chat, seq)
+    return replace(WRITERS[script.name](script, chat, seq), choices=chat.choices)

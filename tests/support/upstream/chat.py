@@ -54,6 +54,7 @@ class Chat:
     may_think: bool
     max_tokens: int | None
     include_usage: bool
+    choices: int = 1
 
     @property
     def prompt_tokens(self) -> int:

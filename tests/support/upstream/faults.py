@@ -7,12 +7,15 @@ from dataclasses import replace
 from itertools import chain, repeat
 
 from tests.support.upstream.answers import Answer, Text
+from tests.support.upstream.chat import Json
 from tests.support.upstream.exchange import Exchange, respond
 from tests.support.upstream.wire import BIG_TEXT, Frame, encoded
 
 MIB = 1024 * 1024
 GZIP = 31  # what zlib calls a gzip container with the largest window
 FILLER = b"0" * (64 * 1024)
+ODD_CHUNK: Json = {"id": "odd", "object": "chat.completion.chunk"}
+ODD_CHUNKS: tuple[Json, ...] = ({**ODD_CHUNK, "choices": None}, ODD_CHUNK, {**ODD_CHUNK, "choices": []})
 HTML = b"<!doctype html><html><head><title>502</title></head><body><h1>Bad gateway</h1></body></html>"
 
 type Fault = Callable[[Exchange], Awaitable[None]]
@@ -144,6 +147,11 @@ async def _usage_twice(x: Exchange) -> None:
     await x.answer([*frames[:-1], *twice, *frames[-1:]] if twice else frames)
 
 
+async def _odd_chunks(x: Exchange) -> None:
+    odd = [Frame(b"data: " + encoded(chunk) + b"\n\n", "opening") for chunk in ODD_CHUNKS]
+    await x.answer(chain.from_iterable([*odd, frame] for frame in x.frames()))
+
+
 async def _no_done(x: Exchange) -> None:
     await x.answer(frame for frame in x.frames() if frame.kind != "done")
 
@@ -227,6 +235,7 @@ FAULTS: Mapping[str, Fault] = {
     "longline": _longline,
     "gzipbomb": _gzipbomb,
     "nofinish": _plain,
+    "odd_chunks": _odd_chunks,
     "no_done": _no_done,
     "two_done": _two_done,
     "slow_head": _slow_head,

@@ -32,17 +32,18 @@ class OpenAIWire:
             may_think=body.get("reasoning_effort") != "none",
             max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
             include_usage=bool(options.get("include_usage")),
+            choices=body.get("n") or 1,
         )
 
     def whole(self, reply: Reply) -> bytes:
         answer = reply.answer
         choice = {
-            "index": 0,
             "message": _message(reply),
             "finish_reason": answer.finish if reply.finished else None,
             "logprobs": _logprobs([s.text for s in answer.steps if isinstance(s, Text)], answer),
         }
-        body = {**_envelope(reply, "chat.completion"), "choices": [choice]}
+        choices = [{"index": index, **choice} for index in range(reply.answer.choices)]
+        body = {**_envelope(reply, "chat.completion"), "choices": choices}
         return encoded(body if reply.usage is None else {**body, "usage": _usage(reply.usage)})
 
     def frames(self, reply: Reply) -> Iterator[Frame]:
@@ -52,8 +53,9 @@ class OpenAIWire:
             envelope["usage"] = None
 
         def chunk(delta: Json, finish: str | None = None, logprobs: Json | None = None) -> bytes:
-            choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": logprobs}
-            return _event({**envelope, "choices": [choice]})
+            choice = {"delta": delta, "finish_reason": finish, "logprobs": logprobs}
+            choices = [{"index": index, **choice} for index in range(reply.answer.choices)]
+            return _event({**envelope, "choices": choices})
 
         yield Frame(chunk({"role": "assistant", "content": ""}), "opening")
         index = -1
@@ -61,7 +63,7 @@ class OpenAIWire:
             index += isinstance(step, ToolCall)
             logprobs = _logprobs([step.text], reply.answer) if isinstance(step, Text) else None
             for delta, tokens in _deltas(step, index, reply):
-                yield Frame(chunk(delta, None, logprobs), "content", tokens)
+                yield Frame(chunk(delta, None, logprobs), "content", tokens * reply.answer.choices)
         if not reply.finished:
             return
         yield Frame(chunk({}, reply.answer.finish), "finish")
@@ -106,9 +108,12 @@ def _deltas(step: Step, index: int, reply: Reply) -> list[tuple[Json, int]]:
         case Thought():
             return [({reply.thought_field: step.text}, 1)]
         case ToolCall():
+            shown = 0 if step.parts == "same_index" else index
+            if step.parts == "at_once":
+                return [({"tool_calls": [{"index": shown, **_call(step)}]}, len(step.pieces))]
             function = {"name": step.name, "arguments": ""}
-            name = {"index": index, "id": step.id, "type": "function", "function": function}
-            pieces = [{"index": index, "function": {"arguments": piece}} for piece in step.pieces]
+            name = {"index": shown, "id": step.id, "type": "function", "function": function}
+            pieces = [{"index": shown, "function": {"arguments": piece}} for piece in step.pieces]
             return [({"tool_calls": [name]}, 0), *(({"tool_calls": [piece]}, 1) for piece in pieces)]
 
 

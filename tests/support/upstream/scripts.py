@@ -28,7 +28,9 @@ SCRIPTS: Mapping[str, Mapping[str, Value]] = {
     # The last user text, in tokens of 4 characters.
     "echo": {},
     # Calls of the declared tools in turn; numbered tokens when none is declared or a tool result came last.
-    "tools": {"calls": 1},
+    # `finish=stop` denies them in the finish reason. `parts` is how an OpenAI stream sends a call: its arguments in
+    # pieces after its name, `at_once` with it, or in pieces and each call with the index 0 (`same_index`).
+    "tools": {"calls": 1, "finish": "tool_calls", "parts": "pieces"},
     # Reasoning tokens, then numbered ones; `field` is the name of the reasoning in the OpenAI format.
     "think": {"thoughts": 3, "field": "reasoning_content"},
     # Media type, size and SHA-256 of each image received, one a line.
@@ -43,9 +45,9 @@ SCRIPTS: Mapping[str, Mapping[str, Value]] = {
     "empty": {},
     # Text with every kind of line separator raw, and characters of several bytes.
     "unicode": {},
-    # No chat but embeddings; any other script makes them, too, with these defaults: vectors of that size and length;
-    # `dimensions` asked for are honoured, ignored or refused; `form` is as asked, or always float or base64; OpenAI's
-    # are in reverse order if shuffled. For `flaw` see embeddings.py.
+    # No chat but embeddings; any other script makes them, too, with these defaults: vectors of that size and
+    # length; `dimensions` asked for are honoured, ignored or refused; `form` is as asked, or else float or base64;
+    # OpenAI's are in reverse order if shuffled. For `flaw` see embeddings.py.
     "embed": {
         "dims": 8,
         "length": 1.0,
@@ -100,6 +102,8 @@ FAULTS: Mapping[str, Mapping[str, Value]] = {
     "gzipbomb": {"mb": 64},
     # All content, and a good end of the body, but no finish.
     "nofinish": {},
+    # An OpenAI stream with chunks in it whose choices are null, missing or none.
+    "odd_chunks": {},
     # An OpenAI stream without [DONE], or with two.
     "no_done": {},
     "two_done": {},

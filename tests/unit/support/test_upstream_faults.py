@@ -16,6 +16,7 @@ from tests.unit.support.asking import BOTH, OLLAMA, OPENAI, TOOLS, ask, ask_on, 
 pytestmark = pytest.mark.anyio
 
 MIB = 1024 * 1024
+ODD = {"id": "odd", "object": "chat.completion.chunk"}
 WAYS = [(path, stream) for path in BOTH for stream in (True, False)]
 in_every_way = pytest.mark.parametrize(("path", "stream"), WAYS)
 
@@ -258,6 +259,13 @@ async def test_an_unknown_way_to_misstate_usage_is_refused(upstream: ScriptedUps
 async def test_usage_can_come_twice(upstream: ScriptedUpstream) -> None:
     got = await ask(upstream, OPENAI, "fault/usage_twice")
     assert [bool(event.get("usage")) for event in got.events[-3:]] == [False, True, True]
+
+
+async def test_odd_chunks_are_put_between_good_ones(upstream: ScriptedUpstream) -> None:
+    got = await ask(upstream, OPENAI, "fault/odd_chunks")
+    odd = [event for event in got.events if event["id"] == "odd"]
+    assert odd[:3] == [{**ODD, "choices": None}, ODD, {**ODD, "choices": []}]
+    assert len(got.events) - len(odd) == 7
 
 
 @in_every_way

@@ -100,6 +100,40 @@ async def test_openai_tool_arguments_arrive_in_pieces(upstream: ScriptedUpstream
     assert got.events[-2]["choices"][0]["finish_reason"] == "tool_calls"
 
 
+async def test_an_openai_call_can_come_at_once_or_without_an_index_of_its_own(
+    upstream: ScriptedUpstream,
+) -> None:
+    at_once = await ask(upstream, OPENAI, "tools?calls=2&parts=at_once", tools=TOOLS)
+    calls = [call for event in at_once.events[1:3] for call in event["choices"][0]["delta"]["tool_calls"]]
+    assert [call["index"] for call in calls] == [0, 1]
+    assert all(json.loads(call["function"]["arguments"]) for call in calls)
+    same = await ask(upstream, OPENAI, "tools?calls=2&parts=same_index", tools=TOOLS)
+    deltas = [choice["delta"] for event in same.events for choice in event["choices"]]
+    calls = [call for delta in deltas for call in delta.get("tool_calls", ())]
+    assert {call["index"] for call in calls} == {0}
+    assert len([call for call in calls if "id" in call]) == 2
+
+
+async def test_the_finish_reason_can_deny_a_call(upstream: ScriptedUpstream) -> None:
+    got = await ask(upstream, OPENAI, "tools?finish=stop", tools=TOOLS, stream_options={})
+    assert got.last["choices"][0]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize("model", ["tools?finish=well", "tools?parts=none"])
+async def test_an_unknown_way_to_call_is_refused(upstream: ScriptedUpstream, model: str) -> None:
+    assert (await ask(upstream, OPENAI, model, tools=TOOLS)).head.status == 400
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_openai_answer_has_as_many_choices_as_asked_for(
+    upstream: ScriptedUpstream, stream: bool
+) -> None:
+    got = await ask(upstream, OPENAI, "basic", stream=stream, n=2)
+    assert [choice["index"] for choice in got.events[0]["choices"]] == [0, 1]
+    assert got.last["usage"]["completion_tokens"] == 8
+    assert upstream.ledger.totals().tokens_out == 8
+
+
 async def test_ollama_tool_calls_are_whole_and_finish_with_stop(upstream: ScriptedUpstream) -> None:
     got = await ask(upstream, OLLAMA, "tools?calls=2", tools=TOOLS)
     calls = [call for event in got.events for call in event["message"].get("tool_calls", [])]
