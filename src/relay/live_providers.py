@@ -114,7 +114,14 @@ class ConfiguredProviders:
 def demo_providers(model_url: str, http: UpstreamHttp) -> Providers:
     """The local model and the script, and nothing else: no key and no network is needed."""
     quirks = {"system_prompt": SYSTEM_PROMPT, "set_default": DEFAULTS}
-    section = {"kind": "openai-compatible", "base_url": model_url, "models": [MODEL_ID], "quirks": quirks}
+    # The model is served without its embeddings.
+    section = {
+        "kind": "openai-compatible",
+        "base_url": model_url,
+        "models": [MODEL_ID],
+        "embeddings": [],
+        "quirks": quirks,
+    }
     clock = SystemClock()
     spec = configured("local", section, {})
     local = build_backends([spec], http=http, dialects=DIALECTS, clock=clock, environ={})
