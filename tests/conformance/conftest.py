@@ -18,7 +18,7 @@ import pytest
 from tests.conformance.wire import Api
 from tests.support.process import ServerProcess, running_server
 from tests.support.relay_toml import write_relay_toml
-from tests.support.upstream import ScriptedUpstream, running_upstream
+from tests.support.upstream import DEFAULT_MODELS, ScriptedUpstream, running_upstream
 
 LISTINGS_S = 10.0
 
@@ -29,6 +29,7 @@ ALIASES = {
     "plain": "oll/basic",
     "think": "oll/think",
     "see": "oll/image",
+    "emb": "oll/embed",
     "me/ns:v1": "oll/basic",
 }
 """The names the checklists speak of; each leads to a script of the upstream that has the same capabilities."""
@@ -45,7 +46,7 @@ class Place:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with running_upstream() as upstream:
+    with running_upstream(ScriptedUpstream(models=(*DEFAULT_MODELS, "embed"))) as upstream:
         if os.environ.get(STUB):
             with _running_stub() as port:
                 yield Place(Api(port), upstream, None)

@@ -115,6 +115,12 @@ def test_an_unknown_and_an_empty_model_have_their_own_words(api: Api) -> None:
     assert (empty.status, empty.json) == (400, {"error": "model is required"})
 
 
+@pytest.mark.conformance("ollama", 51)
+def test_an_embedding_model_does_not_chat(api: Api) -> None:
+    answer = chat(api, "emb")
+    assert (answer.status, answer.json["error"]) == (400, '"emb" does not support chat')
+
+
 @pytest.mark.conformance("ollama", 52, 53)
 @pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
 @pytest.mark.parametrize("model", ["see", "up/image"])

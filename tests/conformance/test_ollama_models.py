@@ -126,6 +126,13 @@ def test_card_and_list_say_the_same(api: Api) -> None:
         )
 
 
+@pytest.mark.conformance("ollama", 31)
+def test_an_embedding_model_is_called_one(api: Api) -> None:
+    capabilities = api.post("/api/show", {"model": "emb"}).json["capabilities"]
+    assert "embedding" in capabilities
+    assert "completion" not in capabilities
+
+
 @pytest.mark.conformance("ollama", 32)
 def test_parameters_are_lines_of_key_and_value_if_there_are_any(api: Api) -> None:
     card = api.post("/api/show", {"model": "basic"}).json
