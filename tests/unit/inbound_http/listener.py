@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from relay.adapters.inbound.http.access import AccessLine
 from relay.adapters.inbound.http.app import create_api
 from relay.adapters.inbound.http.chat import DEFAULT_PATIENCE, Patience
+from relay.adapters.inbound.http.connection import ConnectionLimits
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.server import Stop, serve_until
 from relay.adapters.inbound.http.traffic import Traffic
@@ -170,13 +171,15 @@ def _logging_to(capture: LogCapture) -> FilteringBoundLogger:
 
 
 @asynccontextmanager
-async def served(api: Gate, drain_s: float = 5.0, stop: Stop | None = None) -> AsyncIterator[str]:
+async def served(
+    api: Gate, drain_s: float = 5.0, stop: Stop | None = None, limits: ConnectionLimits | None = None
+) -> AsyncIterator[str]:
     """The application behind the real server on a loopback socket; its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     stop, ready = stop or Stop(), asyncio.Event()
-    serving = asyncio.create_task(serve_until(stop, api, [listener], ready.set, drain_s))
+    serving = asyncio.create_task(serve_until(stop, api, [listener], ready.set, drain_s, limits=limits))
     await asyncio.wait({serving, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
     try:
         yield f"http://127.0.0.1:{port}"

@@ -9,7 +9,13 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from structlog.typing import FilteringBoundLogger
 
-from relay.adapters.dialects import embeddings, ollama_chat, openai_chat
+from relay.adapters.dialects import (
+    embeddings,
+    ollama_chat,
+    ollama_generate,
+    openai_chat,
+    openai_completions,
+)
 from relay.adapters.inbound.http import (
     health,
     ollama,
@@ -35,7 +41,7 @@ from relay.application.calls import Caller
 from relay.application.list_models import ListModels
 from relay.application.loaded_models import LoadedModels
 from relay.application.ports import CatalogSource, Clock, Ids
-from relay.domain.errors import InvalidRequest, RelayError, TooLarge, UnknownRoute, WrongMethod
+from relay.domain.errors import InvalidRequest, RelayError, UnknownRoute, WrongMethod
 
 SHAPES = ErrorShapes(openai=openai_chat.DIALECT, ollama=ollama_chat.DIALECT)
 
@@ -74,20 +80,48 @@ def create_api(
         log=log,
         patience=patience,
     )
-    preload = keeping(loaded_models, ollama.preload(catalog))
     hot = {
-        "/v1/chat/completions": chat,
-        "/api/chat": replace(chat, dialect=ollama_chat.DIALECT, preload=preload),
+        **_openai_routes(chat),
+        **_ollama_routes(chat, catalog, loaded_models),
         **_embeddings_routes(chat, keeping(loaded_models, relay_embeddings)),
     }
     framework = _framework(
         hot,
         _dependencies(authenticate, list_models, loaded_models, Readiness(traffic, ready, degraded)),
-        body_bytes=patience.body_bytes,
         log=log,
     )
-    routes = Dispatch(hot if hot_in_front else {}, framework, shapes=SHAPES, log=log)
+    routes = Dispatch(
+        hot if hot_in_front else {},
+        framework,
+        shapes=SHAPES,
+        log=log,
+        body_bytes=patience.body_bytes,
+        body_s=patience.body_s,
+    )
     return Gate(routes, shapes=SHAPES, traffic=traffic, clock=clock, ids=ids, access=access, guard=guard)
+
+
+def _openai_routes(chat: ChatRoute) -> dict[str, HotRoute]:
+    """Also where clients end up whose base URL lacks `/v1`, or ends in Open WebUI's `/api`."""
+    completions = replace(chat, dialect=openai_completions.DIALECT)
+    return {
+        "/v1/chat/completions": chat,
+        "/chat/completions": chat,
+        "/api/chat/completions": chat,
+        "/v1/completions": completions,
+        "/completions": completions,
+    }
+
+
+def _ollama_routes(
+    like: ChatRoute, catalog: CatalogSource, loaded_models: LoadedModels
+) -> dict[str, HotRoute]:
+    chat_preload = keeping(loaded_models, ollama.preload_chat(catalog))
+    generate_preload = keeping(loaded_models, ollama.preload_generate(catalog))
+    return {
+        "/api/chat": replace(like, dialect=ollama_chat.DIALECT, preload=chat_preload),
+        "/api/generate": replace(like, dialect=ollama_generate.DIALECT, preload=generate_preload),
+    }
 
 
 def _embeddings_routes(like: HotRoute, serve: ServeEmbeddings) -> dict[str, HotRoute]:
@@ -114,7 +148,6 @@ def _framework(
     hot: Mapping[str, HotRoute],
     dependencies: dict[str, Provide],
     *,
-    body_bytes: int,
     log: FilteringBoundLogger,
 ) -> Litestar:
     return Litestar(
@@ -129,7 +162,7 @@ def _framework(
         ],
         dependencies=dependencies,
         exception_handlers={HTTPException: _answer_with(log), Exception: _answer_with(log)},
-        request_max_body_size=body_bytes,
+        request_max_body_size=None,  # the size and the pace of a body are held before the framework
         openapi_config=None,
         logging_config=None,
     )
@@ -184,8 +217,6 @@ def _as_relay_error(error: Exception, request: Request[Any, Any, Any]) -> RelayE
             return WrongMethod(
                 f"this route does not take {request.method}", allowed=tuple(allowed.split(", "))
             )
-        case HTTPException() if error.status_code == 413:
-            return TooLarge("the request's body is over the limit")
         case HTTPException() if 400 <= error.status_code < 500:
             return InvalidRequest(error.detail, status=error.status_code)
         case _:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from relay.adapters.inbound.http.asgi import Receive, Scope, one_of
+from relay.adapters.inbound.http.asgi import Message, Receive, Scope, one_of
 from relay.adapters.inbound.http.errors import ClientLeft
 from relay.domain.errors import InvalidRequest, TooLarge
 
@@ -14,45 +14,67 @@ GRACE_S = 10.0
 FLOOR_BYTES_PER_S = 1024
 
 
+class PacedReceive:
+    """A request's `receive` that holds its body to a size and a pace; what comes after the body is passed on.
+
+    Raises `TooLarge` as soon as the declared or the received size is over the limit, and `InvalidRequest` for a
+    compressed body (415) and for one that trickles (408).
+    """
+
+    def __init__(
+        self, scope: Scope, receive: Receive, limit_bytes: int = MAX_BODY_BYTES, grace_s: float = GRACE_S
+    ) -> None:
+        self._headers = scope["headers"]
+        self._receive = receive
+        self._limit_bytes = limit_bytes
+        self._grace_s = grace_s
+        self._deadline = 0.0
+        self._size = 0
+        self._is_over = False
+
+    async def __call__(self) -> Message:
+        """The next message."""
+        if self._is_over:
+            return await self._receive()
+        if not self._deadline:
+            self._begin()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise InvalidRequest("the request's body did not arrive in time", status=408) from None
+        size = len(message.get("body", b""))
+        self._size += size
+        self._deadline += size / FLOOR_BYTES_PER_S
+        self._is_over = not message.get("more_body", False)
+        if self._size > self._limit_bytes:
+            raise self._too_large()
+        return message
+
+    def _begin(self) -> None:
+        encoding = one_of(self._headers, b"content-encoding")
+        if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
+            raise InvalidRequest("compressed request bodies are not accepted", status=415)
+        declared = one_of(self._headers, b"content-length")
+        if declared is not None and declared.isdigit() and int(declared[:20]) > self._limit_bytes:
+            raise self._too_large()
+        self._deadline = asyncio.get_running_loop().time() + self._grace_s
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the request's body is over the limit of {self._limit_bytes} bytes")
+
+
 async def read_body(
     scope: Scope, receive: Receive, limit_bytes: int = MAX_BODY_BYTES, grace_s: float = GRACE_S
 ) -> bytes:
-    """The whole body.
-
-    Raises `TooLarge` as soon as the declared or the received size is over the limit, `InvalidRequest` for a
-    compressed body (415) and for one that trickles (408), and `ClientLeft`.
-    """
-    headers = scope["headers"]
-    encoding = one_of(headers, b"content-encoding")
-    if encoding not in (None, b"", b"identity"):
-        raise InvalidRequest("compressed request bodies are not accepted", status=415)
-    declared = one_of(headers, b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limit_bytes:
-        raise _too_large(limit_bytes)
-    try:
-        async with asyncio.timeout(grace_s) as patience:
-            return await _collect(receive, limit_bytes, patience)
-    except TimeoutError:
-        raise InvalidRequest("the request's body did not arrive in time", status=408) from None
-
-
-async def _collect(receive: Receive, limit_bytes: int, patience: asyncio.Timeout) -> bytes:
+    """The whole body. Raises as `PacedReceive`, and `ClientLeft`."""
+    paced = PacedReceive(scope, receive, limit_bytes, grace_s)
     parts: list[bytes] = []
-    size = 0
-    deadline = patience.when() or 0.0
     while True:
-        message = await receive()
+        message = await paced()
         if message["type"] == "http.disconnect":
             raise ClientLeft
         part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > limit_bytes:
-            raise _too_large(limit_bytes)
         if not message.get("more_body", False):
             return b"".join((*parts, part)) if parts else part
         parts.append(part)
-        patience.reschedule(deadline + size / FLOOR_BYTES_PER_S)
-
-
-def _too_large(limit_bytes: int) -> TooLarge:
-    return TooLarge(f"the request's body is over the limit of {limit_bytes} bytes")

@@ -7,6 +7,7 @@ from structlog.typing import FilteringBoundLogger
 
 from relay.adapters.inbound.http.access import line_of
 from relay.adapters.inbound.http.asgi import App, Message, Receive, Scope, Send, one_of
+from relay.adapters.inbound.http.body import GRACE_S, MAX_BODY_BYTES, PacedReceive
 from relay.adapters.inbound.http.errors import ErrorShapes, error_headers, unexpected
 
 _SLASHES = re.compile("/{2,}")
@@ -26,12 +27,21 @@ class Dispatch:
     """
 
     def __init__(
-        self, hot: Mapping[str, App], framework: App, *, shapes: ErrorShapes, log: FilteringBoundLogger
+        self,
+        hot: Mapping[str, App],
+        framework: App,
+        *,
+        shapes: ErrorShapes,
+        log: FilteringBoundLogger,
+        body_bytes: int = MAX_BODY_BYTES,
+        body_s: float = GRACE_S,
     ) -> None:
         self._hot = hot
         self._framework = framework
         self._shapes = shapes
         self._log = log
+        self._body_bytes = body_bytes
+        self._body_s = body_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request. Anything else that ASGI knows is passed on."""
@@ -64,8 +74,9 @@ class Dispatch:
             except OSError:
                 line.outcome = "cancelled"
 
+        paced = PacedReceive(scope, receive, self._body_bytes, self._body_s)
         try:
-            await self._framework(scope, receive, note)
+            await self._framework(scope, paced, note)
         except Exception as error:
             failure = unexpected(self._log, line.request_id, error)
             line.outcome, line.error = "error", failure.code or ""

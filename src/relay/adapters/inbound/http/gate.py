@@ -15,10 +15,14 @@ from relay.domain.errors import Draining, InvalidRequest, RelayError, RelayFault
 
 MAX_HEADER_FIELDS = 100
 
-_ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"origin"})
+_ONCE = frozenset(
+    {b"authorization", b"content-length", b"content-type", b"host", b"origin", b"transfer-encoding"}
+)
 """Fields that may not come twice: two readers could each believe another one."""
 
 _NOTED = _ONCE | WATCHED
+_CLOSE = (b"connection", b"close")
+_VERSIONS = ("1.1", "1.0")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -58,7 +62,12 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        line = self._line(scope["method"], scope["path"])
+        line = AccessLine(
+            request_id=self._ids.new(),
+            method=scope["method"],
+            path=scope["path"],
+            began_s=self._clock.monotonic(),
+        )
         scope.setdefault("state", {})[STATE_KEY] = line
         if line.method == "HEAD":
             send = _without_body(send)
@@ -68,13 +77,16 @@ class Gate:
             await _put(self._refusal(refusal, line), line, send)
         else:
             await self._admit(admission, scope, receive, send)
-        self._end(line)
+        line.duration_ms = (self._clock.monotonic() - line.began_s) * 1000
+        self._access(line)
 
     def turn_down(self, error: RelayError, method: str, path: str) -> Answer:
         """The answer to what came on a connection and never became a request; it has its line, too."""
-        line = self._line(method, path)
+        line = AccessLine(request_id=self._ids.new(), method=method, path=path, began_s=0.0)
         answer = self._refusal(error, line)
-        self._end(line)
+        if _CLOSE not in answer.headers:
+            answer.headers.append(_CLOSE)
+        self._access(line)
         return answer
 
     async def _admit(self, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,21 +118,14 @@ class Gate:
             return RelayFault(text, code="overloaded", status=503, retry_after_s=1)
         return None
 
-    def _line(self, method: str, path: str) -> AccessLine:
-        return AccessLine(
-            request_id=self._ids.new(), method=method, path=path, began_s=self._clock.monotonic()
-        )
-
-    def _end(self, line: AccessLine) -> None:
-        line.duration_ms = (self._clock.monotonic() - line.began_s) * 1000
-        self._access(line)
-
     def _refusal(self, error: RelayError, line: AccessLine) -> Answer:
         wire = self._shapes.encode(error, canonical(line.path))
         line.status, line.outcome, line.error = wire.status, "error", error.code or type(error).__name__
         headers = error_headers(error, wire, line.request_id)
         if isinstance(error, Foreign):
             headers.append((b"vary", b"Origin"))
+        elif isinstance(error, InvalidRequest) and _CLOSE not in headers:
+            headers.append(_CLOSE)  # who knows what its sender takes the rest of the connection for
         return Answer(status=wire.status, headers=headers, body=wire.body)
 
 
@@ -162,6 +167,11 @@ def _noted(scope: Scope) -> Fields:
             if name in fields and name in _ONCE:
                 raise InvalidRequest(f"the header {name.decode()} may come only once")
             fields[name] = value
+    coding = fields.get(b"transfer-encoding")
+    if coding is not None and (coding.strip().lower() != b"chunked" or scope["http_version"] == "1.0"):
+        raise InvalidRequest("no transfer coding but chunked is read, and none before HTTP/1.1")
+    if scope["http_version"] not in _VERSIONS:
+        raise InvalidRequest("this is a server of HTTP/1.1", status=505)
     if not path.isprintable() and _CONTROL.search(path):
         raise InvalidRequest("a path may not hold control characters")
     return fields

@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from relay.adapters.dialects.base import WireError
 from relay.adapters.inbound.http.access import CLIENT_GONE, AccessLine, line_of
 from relay.adapters.inbound.http.asgi import ABORT, Receive, Scope, Send
-from relay.adapters.inbound.http.body import MAX_BODY_BYTES, read_body
+from relay.adapters.inbound.http.body import GRACE_S, MAX_BODY_BYTES, read_body
 from relay.adapters.inbound.http.credentials import read_sender
 from relay.adapters.inbound.http.errors import ClientLeft, ErrorShapes, unexpected
 from relay.adapters.inbound.http.hangup import Departure, Pulse, watch
@@ -37,9 +37,10 @@ ALLOWED = ("POST", "OPTIONS")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """What a client may take: bytes of a body, and seconds of silence and of not reading."""
+    """What a client may take: bytes of a body and seconds to send it, seconds of silence and of not reading."""
 
     body_bytes: int = MAX_BODY_BYTES
+    body_s: float = GRACE_S
     keep_alive_s: float = KEEP_ALIVE_S
     stall_s: float = STALL_S
 
@@ -92,10 +93,19 @@ class ReadRequest:
     body: bytes
 
 
+class ErrorDialect(Protocol):
+    """A dialect as far as it says errors."""
+
+    def encode_error(self, error: RelayError) -> WireError:
+        """An error before the first byte."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotRoute(ABC):
     """One hot route; what it serves is `_answer`."""
 
+    dialect: ErrorDialect
     shapes: ErrorShapes
     authenticate: Authenticate
     clock: Clock
@@ -127,8 +137,10 @@ class HotRoute(ABC):
         """Serve it, by `visit.attend`. Raises `RelayError` while nothing was sent."""
 
     def _encode_error(self, error: RelayError, path: str) -> WireError:
-        """The error as this route's clients expect it."""
-        return self.shapes.encode(error, path)
+        """The error in this route's own words; a wrong method never reached it."""
+        if isinstance(error, WrongMethod):
+            return self.shapes.encode(error, path)
+        return self.dialect.encode_error(error)
 
     async def _serve(self, visit: Visit) -> None:
         scope = visit.scope
@@ -138,7 +150,7 @@ class HotRoute(ABC):
         sender = read_sender(scope["headers"])
         caller = self.authenticate(sender.credential)
         visit.line.key = caller.key.name if caller.key else ""
-        body = await read_body(scope, visit.receive, self.patience.body_bytes)
+        body = await read_body(scope, visit.receive, self.patience.body_bytes, self.patience.body_s)
         visit.telling.received_s = self.clock.monotonic()
         await self._answer(visit, ReadRequest(caller=caller, tags=sender.tags, body=body))
 

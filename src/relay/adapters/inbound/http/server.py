@@ -9,14 +9,15 @@ in-band error. Then the sockets close.
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from relay.adapters.inbound.http.asgi import ABORT
+from relay.adapters.inbound.http.connection import MAX_CONNECTIONS, ConnectionLimits, GuardedConnection
 from relay.adapters.inbound.http.gate import Gate
 
 DRAIN_S = 30.0
@@ -29,6 +30,11 @@ HURRIED_INTERRUPT_S = 1.0
 IDLE_CONNECTION_S = 75
 """Longer than clients and proxies keep idle connections, so that they close first and never meet a dead one."""
 
+OTHER_DESCRIPTORS = 64
+"""What the process needs open besides connections: files, sockets it listens on, the database."""
+
+LEAST_CONNECTIONS = 16
+
 
 class Stop:
     """The wish to stop, and the wish to do it now."""
@@ -40,17 +46,6 @@ class Stop:
     def ask(self) -> None:
         """Stop; asked again, stop at once."""
         (self.urged if self.asked.is_set() else self.asked).set()
-
-
-class AbortableConnection(HttpToolsProtocol):
-    """uvicorn's protocol with one more thing to offer to the application: dropping the connection."""
-
-    def on_message_begin(self) -> None:
-        """As the protocol, with the extension in the scope."""
-        super().on_message_begin()
-        # ASGI's extensions hold what both sides agree on; uvicorn's type says dictionaries only.
-        extensions: Any = {ABORT: self.transport.abort}
-        self.scope["extensions"] = extensions
 
 
 class _Server(uvicorn.Server):
@@ -71,6 +66,19 @@ class _Server(uvicorn.Server):
         self._on_ready()
 
 
+def connection_limits() -> ConnectionLimits:
+    """As many connections as the process may hold, with a second descriptor for what each may call."""
+    if sys.platform == "win32":
+        return ConnectionLimits()
+    import resource
+
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return ConnectionLimits()
+    fitting = max(LEAST_CONNECTIONS, (descriptors - OTHER_DESCRIPTORS) // 2)
+    return ConnectionLimits(connections=min(fitting, MAX_CONNECTIONS))
+
+
 async def serve(
     app: Gate, sockets: Sequence[socket.socket], on_ready: Callable[[], None], drain_s: float = DRAIN_S
 ) -> None:
@@ -81,10 +89,16 @@ async def serve(
 
 
 async def serve_until(
-    stop: Stop, app: Gate, sockets: Sequence[socket.socket], on_ready: Callable[[], None], drain_s: float
+    stop: Stop,
+    app: Gate,
+    sockets: Sequence[socket.socket],
+    on_ready: Callable[[], None],
+    drain_s: float,
+    *,
+    limits: ConnectionLimits | None = None,
 ) -> None:
     """As `serve`, until `stop` is asked. Closes the sockets."""
-    server = _Server(_config(app), on_ready)
+    server = _Server(_config(app, limits or connection_limits()), on_ready)
     async with _running(server, sockets) as running:
         await _first(stop.asked.wait(), _done(running))
         app.traffic.drain()
@@ -108,14 +122,18 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _config(app: Gate) -> uvicorn.Config:
+def _config(app: Gate, limits: ConnectionLimits) -> uvicorn.Config:
+    # Made with more arguments than uvicorn gives; its type wants the bare class.
+    protocol: Any = partial(GuardedConnection, gate=app, limits=limits)
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http=AbortableConnection,
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
+        # Below it uvicorn tells, line by line, of requests that are no HTTP: each has its access line.
+        log_level="error",
         access_log=False,
         # The client's address is the socket's: forwarded headers are believed by nobody.
         proxy_headers=False,
