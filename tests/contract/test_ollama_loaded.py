@@ -10,6 +10,7 @@ import pytest
 from relay.domain.errors import Overloaded
 from tests.support.asgi import Answer, call, exchange
 from tests.support.fakes_chat import TapeBackend, TickingClock
+from tests.support.fakes_embeddings import RuleBackend
 from tests.unit.inbound_http.listener import CONTEXT, HELLO, Listener, listening, ollama_body, served
 
 pytestmark = pytest.mark.anyio
@@ -66,6 +67,37 @@ async def test_a_call_of_another_api_keeps_the_default() -> None:
     listener = listening()
     assert (await chat(listener, path="/v1/chat/completions", keep_alive="10m")).status == 200
     assert await loaded(listener) == {"up/basic:latest": 300}
+
+
+async def test_prompts_and_embeddings_keep_their_models_as_chats_do() -> None:
+    listener = listening(embedders={"up": RuleBackend()})
+    for path, sent in (
+        ("/api/generate", {"model": "up/basic", "prompt": "hi", "stream": False, "keep_alive": "1m"}),
+        ("/v1/completions", {"model": "up/plain", "prompt": "hi", "keep_alive": "1m"}),
+        ("/api/embed", {"model": "up/emb", "input": ["a", "b"], "keep_alive": "2m"}),
+        ("/api/embeddings", {"model": "emb", "prompt": "a", "keep_alive": -1}),
+        ("/v1/embeddings", {"model": "sonnet", "input": "a"}),
+    ):
+        answer = await call(listener.api, "POST", path, body=json.dumps(sent).encode())
+        assert answer.status == 200, path
+    left = await loaded(listener)
+    assert left.pop("emb:latest") > 10**9
+    assert left == {
+        "up/basic:latest": 60,
+        "up/plain:latest": 300,
+        "up/emb:latest": 120,
+        "sonnet:latest": 300,
+    }
+
+
+@pytest.mark.parametrize("sent", [{"prompt": ""}, {}])
+async def test_generate_without_a_prompt_loads_and_unloads(sent: dict[str, str]) -> None:
+    listener = listening()
+    for keep_alive, reason, left in (("2m", "load", {"basic:latest": 120}), (0, "unload", {})):
+        body = json.dumps({"model": "basic", "keep_alive": keep_alive, **sent}).encode()
+        answer = await call(listener.api, "POST", "/api/generate", body=body)
+        assert (answer.json()["done_reason"], await loaded(listener)) == (reason, left)
+    assert listener.backend.calls == []
 
 
 async def test_keys_of_the_body_count_in_any_case() -> None:
