@@ -7,7 +7,7 @@ each test can fail.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +17,7 @@ import pytest
 
 from tests.conformance.wire import Api
 from tests.support.process import ServerProcess, running_server
-from tests.support.relay_toml import write_relay_toml
+from tests.support.relay_toml import Toml, write_relay_toml
 from tests.support.upstream import DEFAULT_MODELS, ScriptedUpstream, running_upstream
 
 LISTINGS_S = 10.0
@@ -72,9 +72,25 @@ def upstream(place: Place) -> ScriptedUpstream:
     return place.upstream
 
 
+@contextmanager
+def relay_with(place: Place, folder: Path, settings: Mapping[str, Toml]) -> Iterator[Api]:
+    """A relay of its own in the folder; the stub, when that is what is tested."""
+    if place.relay is None:
+        yield place.api
+        return
+    write_relay_toml(folder, settings)
+    with running_server(folder) as relay:
+        yield Api(relay.port)
+
+
+def _unlisted(base_url: str) -> Mapping[str, Toml]:
+    """A provider that is not asked for its models."""
+    return {"kind": "openai-compatible", "base_url": base_url, "api_key": "sk-canary", "models": ["basic"]}
+
+
 def _wait_for_the_listings(api: Api) -> None:
-    """Both providers are asked in the background; the tests speak of a relay that knows their models."""
-    wanted = {"oll", "up"}
+    """The providers are asked in the background; the tests speak of a relay that knows their models."""
+    wanted = {"oll", "up", "direct"}
     deadline = time.monotonic() + LISTINGS_S
     while not wanted <= {model["name"].partition("/")[0] for model in api.get("/api/tags").json["models"]}:
         assert time.monotonic() < deadline
@@ -88,6 +104,9 @@ def _configure(folder: Path, upstream: ScriptedUpstream) -> None:
             "providers": {
                 "oll": {"kind": "ollama", "base_url": upstream.base_url},
                 "up": {"kind": "openai-compatible", "base_url": upstream.openai_url, "api_key": "sk-test"},
+                "direct": {"kind": "openai", "base_url": upstream.openai_url, "api_key": "sk-test"},
+                "slow": {**_unlisted(upstream.openai_url), "timeouts": {"first_byte_s": 0.3}},
+                "gone": _unlisted("http://127.0.0.1:9/v1"),
             },
             "models": {name: {"target": target} for name, target in ALIASES.items()},
         },

@@ -9,7 +9,7 @@ from tests.support.upstream.chat import BadRequest, Chat, fitting
 from tests.support.upstream.scripts import Script
 
 type Finish = Literal["stop", "length", "tool_calls"]
-type Parts = Literal["pieces", "at_once", "same_index"]
+type Parts = Literal["pieces", "at_once", "same_index", "bare"]
 
 TOKEN_LENGTH = 4
 
@@ -136,7 +136,8 @@ def _calls(script: Script, chat: Chat, seq: int) -> Iterator[ToolCall]:
         arguments = fitting({"type": "object", **tool.parameters})
         written = json.dumps(arguments, separators=(",", ":"), ensure_ascii=False)
         call_id = f"call_{seq:06d}{number:02d}"
-        yield ToolCall(call_id, tool.name, arguments, pieces_of(written), parts)
+        pieces = () if parts == "bare" else pieces_of(written)
+        yield ToolCall(call_id, tool.name, arguments, pieces, parts)
 
 
 def _think(script: Script, chat: Chat, seq: int) -> Answer:

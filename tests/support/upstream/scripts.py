@@ -29,7 +29,8 @@ SCRIPTS: Mapping[str, Mapping[str, Value]] = {
     "echo": {},
     # Calls of the declared tools in turn; numbered tokens when none is declared or a tool result came last.
     # `finish=stop` denies them in the finish reason. `parts` is how an OpenAI stream sends a call: its arguments in
-    # pieces after its name, `at_once` with it, or in pieces and each call with the index 0 (`same_index`).
+    # pieces after its name, `at_once` with it, in pieces and each call with the index 0 (`same_index`), or none
+    # at all (`bare`).
     "tools": {"calls": 1, "finish": "tool_calls", "parts": "pieces"},
     # Reasoning tokens, then numbered ones; `field` is the name of the reasoning in the OpenAI format.
     "think": {"thoughts": 3, "field": "reasoning_content"},
