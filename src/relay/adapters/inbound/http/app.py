@@ -85,11 +85,8 @@ def create_api(
         **_ollama_routes(chat, catalog, loaded_models),
         **_embeddings_routes(chat, keeping(loaded_models, relay_embeddings)),
     }
-    framework = _framework(
-        hot,
-        _dependencies(authenticate, list_models, loaded_models, Readiness(traffic, ready, degraded)),
-        log=log,
-    )
+    readiness = Readiness(traffic, ready, degraded)
+    framework = _framework(hot, _dependencies(authenticate, list_models, loaded_models, readiness), log)
     routes = Dispatch(
         hot if hot_in_front else {},
         framework,
@@ -145,10 +142,7 @@ def _embeddings_routes(like: HotRoute, serve: ServeEmbeddings) -> dict[str, HotR
 
 
 def _framework(
-    hot: Mapping[str, HotRoute],
-    dependencies: dict[str, Provide],
-    *,
-    log: FilteringBoundLogger,
+    hot: Mapping[str, HotRoute], dependencies: dict[str, Provide], log: FilteringBoundLogger
 ) -> Litestar:
     return Litestar(
         route_handlers=[
