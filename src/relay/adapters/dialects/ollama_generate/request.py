@@ -40,15 +40,12 @@ def peek(body: bytes) -> Envelope:
 def load_or_unload(body: bytes) -> Literal["load", "unload"] | None:
     """What a call without a prompt wants: the model loaded or, with a `keep_alive` of exactly 0, unloaded.
 
-    `None` for a call that has a prompt. Raises `InvalidRequest`; an unload is looked at no further.
+    `None` for a call that has a prompt. Raises `InvalidRequest`.
     """
     asked = _outlined(body)
     if _said_bytes(asked):
         return None
-    if options.keep_alive_s(asked.keep_alive) == 0:
-        return "unload"
-    decode_request(body)
-    return "load"
+    return "unload" if options.keep_alive_s(asked.keep_alive) == 0 else "load"
 
 
 def decode_request(body: bytes) -> ChatRequest:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from relay.adapters.dialects.base import Dialect, Scene
+from relay.adapters.dialects.base import ClientDialect, Scene
 from relay.adapters.inbound.http.hot_route import DEFAULT_PATIENCE, HotRoute, Patience, ReadRequest, Visit
 from relay.adapters.inbound.http.reply import StreamedReply, WholeReply
 from relay.application.calls import ChatCall
@@ -21,7 +21,7 @@ class _Decoded:
 
     __slots__ = ("_body", "_dialect", "_request")
 
-    def __init__(self, dialect: Dialect, body: bytes) -> None:
+    def __init__(self, dialect: ClientDialect, body: bytes) -> None:
         self._dialect = dialect
         self._body = body
         self._request: ChatRequest | None = None
@@ -36,7 +36,7 @@ class _Decoded:
 class ChatRoute(HotRoute):
     """One dialect's chat route. `preload`, where the dialect has it, serves calls without a conversation."""
 
-    dialect: Dialect
+    dialect: ClientDialect
     serve: ServeChat
     preload: ServeChat | None = None
 

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 from anyio import to_thread
 
-from relay.adapters.dialects.base import WireError
 from relay.adapters.dialects.embeddings import EmbeddingDialect, EmbedScene
 from relay.adapters.inbound.http.hot_route import HotRoute, ReadRequest, Visit
 from relay.adapters.inbound.http.reply import WholeAnswer
 from relay.application.calls import EmbedCall
 from relay.application.metering import estimated_input_tokens
 from relay.application.ports import EmbedAnswer, EmbedReply, Hangup, OriginalEmbedding
-from relay.domain.errors import RelayError, WrongMethod
 
 type ServeEmbeddings = Callable[[EmbedCall, EmbedReply, Hangup], Awaitable[None]]
 """The use case `RelayEmbeddings`."""
@@ -73,9 +71,3 @@ class EmbeddingsRoute(HotRoute):
             client=visit.client,
             received_ns=self.clock.unix_ns(),
         )
-
-    def _encode_error(self, error: RelayError, path: str) -> WireError:
-        """Each endpoint has words of its own; a wrong method never reached it."""
-        if isinstance(error, WrongMethod):
-            return self.shapes.encode(error, path)
-        return self.dialect.encode_error(error)

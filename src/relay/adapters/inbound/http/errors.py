@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from relay.adapters.dialects import lenient
-from relay.adapters.dialects.base import Dialect, WireError
+from relay.adapters.dialects.base import ClientDialect, WireError
 from relay.adapters.inbound.http.asgi import RawHeaders
 from relay.domain.errors import (
     Draining,
@@ -22,7 +22,10 @@ from relay.domain.errors import (
 
 _PLAIN = "text/plain"
 
-_OPENAI_PATHS = frozenset({"/v1", "/embeddings"})
+_OPENAI_PATHS = frozenset(
+    {"/v1", "/chat/completions", "/api/chat/completions", "/completions", "/embeddings", "/models"}
+)
+_BELOW_OPENAI_PATHS = ("/v1/", "/models/")
 
 _ANTHROPIC_PATH = "/v1/messages"
 _ANTHROPIC_TYPES: Mapping[int, str] = {
@@ -55,8 +58,8 @@ class ErrorShapes:
     look for messages, though none are served yet; Ollama's everywhere else.
     """
 
-    openai: Dialect
-    ollama: Dialect
+    openai: ClientDialect
+    ollama: ClientDialect
 
     def encode(self, error: RelayError, path: str) -> WireError:
         """The error as a client of `path` expects it.
@@ -66,7 +69,7 @@ class ErrorShapes:
         """
         if path == _ANTHROPIC_PATH or path.startswith(f"{_ANTHROPIC_PATH}/"):
             return _to_anthropic(error)
-        if path.startswith("/v1/") or path in _OPENAI_PATHS:
+        if path.startswith(_BELOW_OPENAI_PATHS) or path in _OPENAI_PATHS:
             return self.openai.encode_error(error)
         match error:
             case UnknownRoute():

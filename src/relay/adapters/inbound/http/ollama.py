@@ -1,6 +1,6 @@
-"""The small routes of Ollama, and what its chat route answers when only loading is asked for."""
+"""The small routes of Ollama, and what its hot routes answer when only loading is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from litestar import Request, Response, post, route
@@ -9,15 +9,14 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import RawBody, SkipValidation
 
 from relay import __version__
-from relay.adapters.dialects import lenient
-from relay.adapters.dialects.ollama_chat import load_or_unload
+from relay.adapters.dialects import lenient, ollama_chat, ollama_generate
 from relay.adapters.inbound.http.cards import rfc3339, show_page, tagged, tags_entry
 from relay.adapters.inbound.http.chat import ServeChat
 from relay.adapters.inbound.http.encoded_listing import EncodedListing
 from relay.adapters.inbound.http.ollama_body import read_members, text_of
 from relay.application.calls import Caller, ChatCall
 from relay.application.list_models import ListModels
-from relay.application.plan_call import plan_call
+from relay.application.plan_call import plan_call, plan_targets
 from relay.application.ports import CatalogSource, Hangup, Piece, Reply, ReplyHead
 from relay.domain.errors import InvalidRequest
 
@@ -67,15 +66,31 @@ async def show(
 ROUTES: Sequence[BaseRouteHandler] = (root, version, tags, show)
 
 
-def preload(catalog: CatalogSource) -> ServeChat:
-    """Serves a chat call without messages: it asks for a model to be loaded, or with `keep_alive` 0 unloaded.
+def preload_chat(catalog: CatalogSource) -> ServeChat:
+    """Serves a chat call without messages."""
+    return _preload(catalog, ollama_chat.load_or_unload, {"message": {"role": "assistant", "content": ""}})
 
-    No provider is called; the name has to lead somewhere that can chat, as for real Ollama.
+
+def preload_generate(catalog: CatalogSource) -> ServeChat:
+    """Serves a generate call without a prompt."""
+    return _preload(catalog, ollama_generate.load_or_unload, {"response": ""})
+
+
+def _preload(
+    catalog: CatalogSource, reason_of: Callable[[bytes], str | None], nothing_said: Mapping[str, object]
+) -> ServeChat:
+    """Serves a call that asks for a model to be loaded, or with `keep_alive` 0 unloaded.
+
+    No provider is called. As at real Ollama, the name has to lead somewhere, and to load something that can answer.
     """
 
     async def serve(call: ChatCall, reply: Reply, hangup: Hangup) -> None:
-        reason = load_or_unload(call.original.body)
-        plan = plan_call(call, catalog.current())
+        reason = reason_of(call.original.body)
+        if reason == "unload":
+            plan = plan_targets(call, catalog.current())
+        else:
+            plan = plan_call(call, catalog.current())
+            call.original.decode()  # raises what a call with a prompt would
         target = plan.targets[0]
         reply.prepare(
             ReplyHead(provider=target.provider, model=target.model, resolved_by=plan.resolved_by, attempts=0)
@@ -83,7 +98,7 @@ def preload(catalog: CatalogSource) -> ServeChat:
         answer = {
             "model": call.name,
             "created_at": rfc3339(call.received_ns // 1_000_000_000),
-            "message": {"role": "assistant", "content": ""},
+            **nothing_said,
             "done": True,
             "done_reason": reason,
         }

@@ -1,4 +1,4 @@
-"""The small routes under `/v1`: the list of models and one model."""
+"""The small routes of OpenAI: the list of models and one model, also for clients that leave `/v1` out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ _JSON = "application/json"
 _models = EncodedListing(openai_list)
 
 
-@get("/v1/models")
+@get(["/v1/models", "/models"])
 async def list_all(
     list_models: NamedDependency[SkipValidation[ListModels]], caller: NamedDependency[SkipValidation[Caller]]
 ) -> Response[Any]:
@@ -27,7 +27,7 @@ async def list_all(
     return Response(_models(list_models(caller)), media_type=_JSON)
 
 
-@get("/v1/models/{model_id:path}")
+@get(["/v1/models/{model_id:path}", "/models/{model_id:path}"])
 async def retrieve(
     model_id: FromPath[str],
     list_models: NamedDependency[SkipValidation[ListModels]],

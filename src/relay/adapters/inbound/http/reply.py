@@ -8,7 +8,7 @@ has no comments: its clients get nothing before content.
 
 import asyncio
 
-from relay.adapters.dialects.base import Dialect, Scene, StreamEncoder, WireError
+from relay.adapters.dialects.base import ClientDialect, Scene, StreamEncoder, WireError
 from relay.adapters.inbound.http.asgi import Message
 from relay.adapters.inbound.http.errors import error_headers
 from relay.adapters.inbound.http.heads import STREAM_HEADERS, Telling
@@ -30,7 +30,7 @@ class StreamedReply:
         self,
         outlet: Outlet,
         telling: Telling,
-        dialect: Dialect,
+        dialect: ClientDialect,
         scene: Scene,
         *,
         keep_alive_s: float = KEEP_ALIVE_S,
@@ -152,7 +152,7 @@ class WholeAnswer:
 class WholeReply(WholeAnswer):
     """A chat that is not streamed."""
 
-    def __init__(self, outlet: Outlet, telling: Telling, dialect: Dialect, scene: Scene) -> None:
+    def __init__(self, outlet: Outlet, telling: Telling, dialect: ClientDialect, scene: Scene) -> None:
         super().__init__(outlet, telling, dialect.whole_content_type)
         self._dialect = dialect
         self._scene = scene
