@@ -17,6 +17,7 @@ from tests.support.declarations import CLOCK, SCHEMA, WEATHER
 from tests.support.pictures import png
 from tests.support.process import ServerProcess
 from tests.support.upstream import DEFAULT_MODELS, ScriptedUpstream
+from tests.support.upstream.embeddings import vector_of
 
 pytestmark = pytest.mark.e2e
 
@@ -228,6 +229,17 @@ def test_text_that_breaks_line_readers_survives(
         "line\u2028sep para\u2029sep next\u0085line cr\rlf\r\n emoji \U0001f600 "
     )
     assert answer["text"].endswith("umlaut äöü 漢字")
+
+
+@client_of
+@provider_of
+def test_embeddings_are_the_providers_in_the_order_of_the_texts(
+    relay: ServerProcess, upstream: ScriptedUpstream, node: NodeClients, client: str, provider: str
+) -> None:
+    texts = ["the first", "another", ""]
+    made = node(client, "embed", model=f"{provider}/embed?shuffled=1", input=texts)
+    assert [pytest.approx(vector_of(text), abs=1e-6) for text in texts] == made["vectors"]
+    assert_agreed(relay, upstream, tuple(made["tokens"]))
 
 
 @client_of

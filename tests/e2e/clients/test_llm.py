@@ -16,12 +16,13 @@ from tests.e2e.clients.accounts import assert_agreed
 from tests.support.pictures import png
 from tests.support.process import ServerProcess
 from tests.support.upstream import DEFAULT_MODELS, ScriptedUpstream, running_upstream
+from tests.support.upstream.embeddings import vector_of
 
 pytestmark = pytest.mark.e2e
 
 type Llm = Callable[..., Result]
 
-FAULTS = ("fault/429", "fault/cut", "tools?calls=2")
+MORE = ("fault/429", "fault/cut", "tools?calls=2", "embed")
 """Listed besides, as the plugin knows only what is listed."""
 
 FUNCTIONS = """
@@ -42,7 +43,7 @@ provider_of = pytest.mark.parametrize("provider", ["up", "oll"])
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[ScriptedUpstream]:
-    with running_upstream(ScriptedUpstream(models=(*DEFAULT_MODELS, *FAULTS))) as server:
+    with running_upstream(ScriptedUpstream(models=(*DEFAULT_MODELS, *MORE))) as server:
         yield server
 
 
@@ -86,7 +87,7 @@ def test_every_model_is_found_with_what_it_can_do(llm: Llm) -> None:
     assert found["oll/think:latest"] == "completion, thinking"
     assert found["oll/image:latest"] == "completion, vision"
     assert found["up/basic:latest"] == "completion, tools"
-    assert len(found) == 2 * len((*DEFAULT_MODELS, *FAULTS))
+    assert len(found) == 2 * len((*DEFAULT_MODELS, *MORE))
 
 
 @model_of
@@ -137,6 +138,11 @@ def test_thinking_is_kept_apart_from_the_answer(llm: Llm) -> None:
 def test_a_setting_reaches_the_provider(upstream: ScriptedUpstream, llm: Llm) -> None:
     llm("-m", "ollama/oll/length", "hi", "-o", "num_predict", "3", "-o", "temperature", "0", "--no-log")
     assert upstream.ledger.chats[-1].body["options"] == {"num_predict": 3, "temperature": 0.0}
+
+
+def test_a_text_is_embedded(llm: Llm) -> None:
+    result = llm("embed", "-m", "ollama/oll/embed", "-c", "the first", "-f", "json")
+    assert json.loads(result.stdout) == pytest.approx(vector_of("the first"), abs=1e-6)
 
 
 @provider_of

@@ -49,3 +49,8 @@ export async function toolLoop(client, { results, ...asked }) {
   const second = await client.chat({ ...asked, messages, stream: false });
   return [summed([first]), summed([second])];
 }
+
+export async function embed(client, asked) {
+  const { embeddings, prompt_eval_count: read } = await client.embed(asked);
+  return { vectors: embeddings, tokens: [read, 0] };
+}

@@ -60,3 +60,9 @@ export async function toolLoop(client, { stream, results, tools, ...asked }) {
   const { prompt_tokens: read, completion_tokens: written } = await runner.totalUsage();
   return { text, called, tokens: [read, written] };
 }
+
+// Without a format the package asks for base64 and makes numbers of it.
+export async function embed(client, asked) {
+  const { data, usage } = await client.embeddings.create(asked);
+  return { vectors: data.map((entry) => Array.from(entry.embedding)), tokens: [usage.prompt_tokens, 0] };
+}
