@@ -160,6 +160,10 @@ def _logprobs(script: Script, chat: Chat, seq: int) -> Answer:
     return Answer(_numbered(script.number("chunks")), logprobs=True)
 
 
+def _fill(script: Script, chat: Chat, seq: int) -> Answer:
+    return _spoken(f"[{chat.last_user_text}|{chat.suffix}]")
+
+
 def _length(script: Script, chat: Chat, seq: int) -> Answer:
     count = script.number("chunks") if chat.max_tokens is None else chat.max_tokens
     return Answer(_numbered(count), finish="length")
@@ -181,6 +185,7 @@ WRITERS: Mapping[str, Callable[[Script, Chat, int], Answer]] = {
     "image": _image,
     "schema": _schema,
     "logprobs": _logprobs,
+    "fill": _fill,
     "length": _length,
     "empty": _empty,
     "unicode": _unicode,

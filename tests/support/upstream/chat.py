@@ -41,7 +41,7 @@ class Tool:
 
 @dataclass(frozen=True, kw_only=True)
 class Chat:
-    """One chat request."""
+    """One request for an answer. `suffix` and `memory`, the tokens of what was said before, are generate's."""
 
     model: str
     stream: bool
@@ -55,6 +55,8 @@ class Chat:
     max_tokens: int | None
     include_usage: bool
     choices: int = 1
+    suffix: str = ""
+    memory: tuple[int, ...] | None = None
 
     @property
     def prompt_tokens(self) -> int:

@@ -55,7 +55,7 @@ class Call:
     @property
     def is_chat(self) -> bool:
         """Whether it asked a model for an answer."""
-        return bool(self.model) and self.path.endswith(("/api/chat", "/chat/completions"))
+        return bool(self.model) and self.path.endswith(("/api/chat", "/api/generate", "/chat/completions"))
 
     @property
     def is_embedding(self) -> bool:

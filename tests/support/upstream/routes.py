@@ -6,11 +6,12 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any, Literal
 
-from tests.support.upstream import embeddings, faults, ollama_wire
+from tests.support.upstream import embeddings, faults, generate, ollama_wire
 from tests.support.upstream.answers import Answer, answer_to
 from tests.support.upstream.chat import BadRequest, Chat
 from tests.support.upstream.embeddings import Asked, EmbeddingWire
 from tests.support.upstream.exchange import Exchange, respond
+from tests.support.upstream.generate import GenerateWire
 from tests.support.upstream.http1 import Peer, Request
 from tests.support.upstream.ledger import Call, Ledger
 from tests.support.upstream.ollama_wire import OllamaWire
@@ -24,6 +25,7 @@ TEXT = "text/plain; charset=utf-8"
 
 OPENAI: Wire = OpenAIWire()
 OLLAMA: Wire = OllamaWire()
+GENERATE: Wire = GenerateWire()
 
 
 class Routes:
@@ -71,6 +73,9 @@ class Routes:
                 if script.name == "embed":
                     raise BadRequest(f'"{call.model}" does not support chat')
                 await self._chat(peer, call, script, wire, wire.chat(call.body))
+            elif request.path.endswith(generate.PATH):
+                generate.check(call.body, script)
+                await self._chat(peer, call, script, GENERATE, GENERATE.chat(call.body))
             elif request.path.endswith(embeddings.PATHS):
                 await self._embed(peer, call, script, wire, embeddings.asked(request.path, call.body))
             elif request.path.endswith("/api/show"):

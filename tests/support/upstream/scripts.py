@@ -40,6 +40,8 @@ SCRIPTS: Mapping[str, Mapping[str, Value]] = {
     "schema": {},
     # Numbered tokens with log probabilities, asked for or not.
     "logprobs": {},
+    # What stood before and behind the gap: "[before|behind]".
+    "fill": {},
     # As many numbered tokens as the request allows, or else `chunks`, and the finish reason length.
     "length": {},
     # No content at all, and a good finish.
@@ -124,6 +126,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "tools": ("completion", "tools"),
     "think": ("completion", "thinking"),
     "image": ("completion", "vision"),
+    "fill": ("completion", "insert"),
     "embed": ("embedding",),
 }
 """What a script's model card claims; the others claim completion alone."""
