@@ -35,6 +35,7 @@ SAID_HERE = {
     "src": "what is installed",
     "tests": "all of it real but the providers",
     "tests/architecture": "the repository itself: imports, sizes, words, documents, pins, the wheel",
+    "tests/conformance": "what clients rely on, number by number, against the real process",
     "tests/contract": "one dialect or port each, every implementation",
     "tests/contract/fixtures": "recorded bytes of real providers",
     "tests/e2e": "the real process over a socket",
