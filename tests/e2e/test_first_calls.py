@@ -106,6 +106,14 @@ def test_open_webui_shows_a_failure_that_is_one_string(api: Api) -> None:
     assert (answer.status, answer.json) == (404, {"error": "model 'nothing' not found"})
 
 
+def test_open_webui_unloads_a_model_and_embeds_texts(api: Api) -> None:
+    unload = {"model": "oll/basic:latest", "prompt": "", "keep_alive": 0, "stream": False}
+    assert aiohttp_json(posted(api, "/api/generate", unload, OPEN_WEBUI))["done_reason"] == "unload"
+    assert "oll/basic:latest" not in {model["name"] for model in webui_get(api, "/api/ps")["models"]}
+    texts = {"model": "up/basic:latest", "input": ["a", "b"], "truncate": True}
+    assert len(aiohttp_json(posted(api, "/api/embed", texts, OPEN_WEBUI))["embeddings"]) == 2
+
+
 # Home Assistant 2026.11 is the ollama package, with five seconds for the list.
 HOME_ASSISTANT_SECONDS = 5.0
 

@@ -14,6 +14,7 @@ from tests.conformance.wire import Api
 from tests.e2e.application_calls import HI, JSON, LISTED, NUMBERED, OLLAMA_JS, posted
 from tests.support.declarations import CLOCK, WEATHER
 from tests.support.process import ServerProcess
+from tests.support.upstream import ScriptedUpstream
 
 pytestmark = pytest.mark.e2e
 
@@ -136,6 +137,16 @@ def test_continue_reads_every_line_of_the_page_and_chats(api: Api, provider: str
     )
     (call,) = with_tools.json["message"]["tool_calls"]
     assert call["function"]["arguments"] == {"city": "abc", "days": 1}
+
+
+def test_continue_completes_code_from_a_raw_prompt(api: Api, upstream: ScriptedUpstream) -> None:
+    prompt = "<|fim_prefix|>def f(<|fim_suffix|>):<|fim_middle|>"
+    options = {"temperature": 0.01, "num_predict": 2048, "stop": ["<|endoftext|>", "\n\n"], "num_ctx": 8192}
+    body = {"model": "oll/basic", "prompt": prompt, "raw": True, "options": options, "keep_alive": 1800}
+    answer = posted(api, "/api/generate", {**body, "stream": True}, CONTINUE)
+    assert "".join(line["response"] for line in answer.lines) == NUMBERED
+    assert not any("error" in line for line in answer.lines)
+    assert upstream.ledger.calls[-1].body["prompt"] == prompt
 
 
 class ZedDetails(msgspec.Struct):

@@ -233,6 +233,16 @@ def test_text_that_breaks_line_readers_survives(
 
 @client_of
 @provider_of
+def test_a_prompt_is_gone_on_from(
+    relay: ServerProcess, upstream: ScriptedUpstream, node: NodeClients, client: str, provider: str
+) -> None:
+    answer = node(client, "complete", model=f"{provider}/basic", prompt="hi")
+    assert (answer["text"], answer["finish"]) == (NUMBERED, "stop")
+    assert_agreed(relay, upstream, tuple(answer["tokens"]))
+
+
+@client_of
+@provider_of
 def test_embeddings_are_the_providers_in_the_order_of_the_texts(
     relay: ServerProcess, upstream: ScriptedUpstream, node: NodeClients, client: str, provider: str
 ) -> None:

@@ -9,7 +9,8 @@ def assert_agreed(
     relay: ServerProcess, upstream: ScriptedUpstream, tokens: tuple[int, int], *, calls: int = 1
 ) -> list[Call]:
     """Input and output tokens as the client was told, over the last `calls` calls; those calls."""
-    made = [call for call in upstream.ledger.calls if call.is_chat or call.is_embedding][-calls:]
+    posted = [call for call in upstream.ledger.calls if call.method == "POST"]
+    made = [call for call in posted if not call.path.endswith("/api/show")][-calls:]
     rows = [row_of(relay.folder, call.request_id or "") for call in made]
     assert [(row["outcome"], row["usage_source"]) for row in rows] == [("ok", "reported")] * calls
     counted = [(row["usage"]["input_tokens"], row["usage"].get("output_tokens", 0)) for row in rows]

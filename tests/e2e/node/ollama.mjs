@@ -54,3 +54,13 @@ export async function embed(client, asked) {
   const { embeddings, prompt_eval_count: read } = await client.embed(asked);
   return { vectors: embeddings, tokens: [read, 0] };
 }
+
+export async function complete(client, asked, came) {
+  const parts = [];
+  for await (const part of await client.generate({ ...asked, stream: true })) {
+    parts.push(part);
+    came.push(part.response);
+  }
+  const last = parts.at(-1);
+  return { text: came.join(""), finish: last.done_reason, tokens: [last.prompt_eval_count, last.eval_count] };
+}

@@ -66,3 +66,14 @@ export async function embed(client, asked) {
   const { data, usage } = await client.embeddings.create(asked);
   return { vectors: data.map((entry) => Array.from(entry.embedding)), tokens: [usage.prompt_tokens, 0] };
 }
+
+export async function complete(client, asked, came) {
+  const options = { stream: true, stream_options: { include_usage: true } };
+  let finish, usage;
+  for await (const chunk of await client.completions.create({ ...asked, ...options })) {
+    came.push(chunk.choices[0]?.text ?? "");
+    finish = chunk.choices[0]?.finish_reason ?? finish;
+    usage = chunk.usage ?? usage;
+  }
+  return { text: came.join(""), finish, tokens: [usage.prompt_tokens, usage.completion_tokens] };
+}
