@@ -41,9 +41,9 @@ def test_a_recorded_answer_is_read_whole(recording: Any) -> None:
     assert all(math.isclose(math.hypot(*vector), 1.0, abs_tol=1e-3) for vector in reading.response.vectors)
 
 
-@pytest.mark.parametrize("recording", _recordings())
+@pytest.mark.parametrize(
+    "recording", [param for param in _recordings() if param.values[0]["request"]["body"] is not None]
+)
 def test_a_recorded_request_is_understood(recording: Any) -> None:
-    if recording["request"]["body"] is None:
-        pytest.skip("the source kept no request")
     request = OPENAI.decode_request(json.dumps(recording["request"]["body"]).encode())
     assert OPENAI.decode_request(OPENAI.encode_request(request).body) == request
