@@ -134,6 +134,19 @@ async def test_a_generate_without_a_prompt_loads_or_unloads(members: dict[str, A
     assert listener.books.started == []
 
 
+@pytest.mark.parametrize("path", [GENERATE, "/api/chat"])
+async def test_the_checks_come_in_ollamas_order(path: str) -> None:
+    """Name, existence, unload, capability, load."""
+    unknown = await ask(path, model="zzz", prompt="", keep_alive=0, raw=True, system="x")
+    assert (unknown.status, unknown.json()) == (404, {"error": "model 'zzz' not found"})
+    unloaded = await ask(path, model="emb", prompt="", keep_alive=0)
+    assert (unloaded.status, unloaded.json()["done_reason"]) == (200, "unload")
+    incapable = await ask(path, model="emb", prompt="")
+    assert incapable.status == 400
+    wrong = await ask(path, prompt="", options={"seed": "x"})
+    assert (wrong.status, "must be of type integer" in wrong.json()["error"]) == (400, True)
+
+
 async def test_what_is_loaded_and_unloaded_shows() -> None:
     listener = listening()
 
