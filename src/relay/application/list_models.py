@@ -37,7 +37,7 @@ class ModelCard:
     """What is shown of one name. Zero or an empty text means unknown; `created` is unix seconds.
 
     `owner` is the provider's name, empty for a virtual model. `family` is lower-case letters. `digest` is 64
-    hexadecimal digits that stay the same as long as the name leads to the same model.
+    hexadecimal digits that stay the same as long as the name leads to the same model and that can do the same.
     """
 
     name: str
@@ -177,11 +177,15 @@ def _capabilities(known: Capabilities) -> tuple[Capability, ...]:
 
 
 def _digest(name: str, owner: str, targets: tuple[Target, ...], entry: ModelEntry) -> str:
-    """The weights' own digest where there is one, else one of what the name stands for."""
+    """The weights' own digest where there is one, else one of what the name stands for.
+
+    Clients keep by it what a model can do, so it is another one when that has changed.
+    """
     own = entry.digest.lower().removeprefix("sha256:")
     if owner and _HEX.fullmatch(own):
         return own
-    spelled = "\0".join((normalise(name), *map(str, targets)))
+    facts = (*_capabilities(entry.capabilities), str(entry.context_tokens))
+    spelled = "\0".join((normalise(name), *map(str, targets), *facts))
     return hashlib.sha256(spelled.encode()).hexdigest()
 
 

@@ -126,7 +126,7 @@ def test_no_name_is_listed_twice() -> None:
 def test_the_digest_is_64_hex_digits_and_the_same_in_another_process() -> None:
     digest = cards(catalog(UP))["up/basic"].digest
     assert re.fullmatch(r"[0-9a-f]{64}", digest)
-    assert digest == "dab73709739fefa3f1a3bfd314dabc9b622a524e877ef02ebfa81047c567fe10"
+    assert digest == "b45b9f33ee4ea19667ca03db850658b1bae42c2bcb2182de5139ee9ffb2ff5f0"
 
 
 def test_digests_tell_names_and_targets_apart() -> None:
@@ -134,6 +134,17 @@ def test_digests_tell_names_and_targets_apart() -> None:
     other = cards(catalog(UP, Alias(name="v", target="up/plain")))
     assert len({card.digest for card in one.values()}) == len(one)
     assert one["v"].digest != other["v"].digest
+
+
+def test_a_digest_changes_with_what_clients_remember_by_it() -> None:
+    """llm-ollama asks for a model's capabilities once for each digest, and never again."""
+    one = catalog(provider("up", entry("m", "completion", context_tokens=4096)))
+    more = (
+        catalog(provider("up", entry("m", "completion", "tools", context_tokens=4096))),
+        catalog(provider("up", entry("m", "completion", context_tokens=8192))),
+    )
+    digests = {cards(found)["up/m"].digest for found in (one, *more)}
+    assert len(digests) == 3
 
 
 def test_weights_with_a_digest_of_their_own_keep_it() -> None:
