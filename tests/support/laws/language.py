@@ -51,6 +51,11 @@ class Language(ClientLanguage):
     norm_request: Callable[[ChatRequest], ChatRequest]
     requests: st.SearchStrategy[ChatRequest]
 
+    @property
+    def leaves_out_empty(self) -> bool:
+        """Whether members of a client's body that are null or empty lists do not reach the provider."""
+        return b"null" not in self.dialect.retarget(b'{"model":"m","x":null}', "m", count_usage=False).body
+
     def read(self, chunks: Iterable[bytes]) -> list[StreamEvent]:
         """The events of a provider's stream that arrives in these chunks."""
         decoder = self.dialect.decoder()

@@ -1,6 +1,7 @@
 """What is read before anything else, and the client's own body aimed at a provider."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,33 @@ def test_retargeting_touches_the_model_and_the_usage_flag_only() -> None:
         b'{"b":[1.0, {"x" : 1e5}],"model":"gpt","stream":true,'
         b'"stream_options":{"include_obfuscation":false,"include_usage":true},"a":2}'
     )
+
+
+def test_null_and_empty_settings_do_not_pass() -> None:
+    body = b'{"model":"m","stop":null,"tools":[ ],"messages":[{"content":null,"x":[]}],"user":""}'
+    wire = DIALECT.retarget(body, "x", count_usage=True)
+    assert wire.body == b'{"model":"x","messages":[{"content":null,"x":[]}],"user":""}'
+
+
+def test_a_long_id_of_a_call_is_shortened_alike_in_call_and_result() -> None:
+    long, short = "call_" + "x" * 85, "call_1"
+    calls: list[Any] = [{"id": long, "a": 1.0}, {"id": short}, "odd", {"id": 5}]
+    messages: list[Any] = [
+        {"role": "assistant", "content": None, "tool_calls": calls},
+        {"role": "tool", "tool_call_id": long, "b": {"id": long}},
+        {"role": "tool", "tool_call_id": short},
+        "odd",
+        {"role": "assistant", "tool_calls": "odd"},
+    ]
+    sent = json.loads(DIALECT.retarget(body_of(messages=messages), "x", count_usage=True).body)["messages"]
+    fitted = sent[1]["tool_call_id"]
+    assert len(fitted) <= 64
+    assert fitted.startswith("call_xxx")
+    assert sent == [
+        {**messages[0], "tool_calls": [{"id": fitted, "a": 1.0}, *calls[1:]]},
+        {**messages[1], "tool_call_id": fitted},
+        *messages[2:],
+    ]
 
 
 @pytest.mark.parametrize(

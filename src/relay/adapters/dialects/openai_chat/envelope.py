@@ -8,6 +8,7 @@ import msgspec
 from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.base import Envelope, WireRequest
 from relay.adapters.dialects.openai_chat import wire
+from relay.adapters.dialects.openai_chat.passing import passable
 from relay.domain.errors import InvalidRequest
 
 PATH = "/chat/completions"
@@ -35,8 +36,11 @@ def peek(body: bytes) -> Envelope:
 
 
 def retarget(body: bytes, model: str, *, count_usage: bool) -> WireRequest:
-    """The body with `model` replaced and, if it asks for a stream, usage asked for. Raises `InvalidRequest`."""
-    members = regular(body, splice.top_level)
+    """The body with `model` replaced and, if it asks for a stream, usage asked for. Raises `InvalidRequest`.
+
+    What OpenAI would refuse though clients send it is taken out: see `passable`.
+    """
+    members = passable(regular(body, splice.top_level))
     members["model"] = splice.raw(model)
     if count_usage and _is_on(members.get("stream")):
         members["stream_options"] = _with_usage(members.get("stream_options", wire.NULL))
