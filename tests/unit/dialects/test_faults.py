@@ -25,6 +25,7 @@ SECRET = "sk-the-relays-own-key"
         (498, Overloaded, 503, "same"),
         (499, Overloaded, 503, "same"),
         (500, Overloaded, 503, "same"),
+        (502, Overloaded, 502, "same"),
         (503, Overloaded, 503, "same"),
         (529, Overloaded, 503, "same"),
         (0, Overloaded, 503, "same"),

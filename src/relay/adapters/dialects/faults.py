@@ -49,7 +49,12 @@ def _classified(status: int, text: str, code: str, retry_after_s: float | None) 
                 rejected.code = code
             return rejected
         case _:
-            return Overloaded(text or f"the provider failed ({status})", retry_after_s=retry_after_s)
+            failed = Overloaded(text or f"the provider failed ({status})", retry_after_s=retry_after_s)
+            if (
+                status == 502
+            ):  # not the provider itself is overloaded, but what is behind it cannot be reached
+                failed.status = status
+            return failed
 
 
 def _clean(text: str) -> str:
