@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from relay.adapters.dialects import ollama_chat, openai_chat
+from relay.adapters.dialects.embeddings import ollama as ollama_embeddings
+from relay.adapters.dialects.embeddings import openai as openai_embeddings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "dialects.md"
@@ -15,8 +17,8 @@ OPENING = """\
 
 Every request is decoded into one neutral form and encoded into the provider's dialect, every answer the other
 way. What a dialect has no place for is named here, and nowhere else is anything dropped: `norm` and
-`norm_request` of each codec are these sentences as code, and the laws in `tests/contract` hold the codecs to
-them. A setting of a request that is lost on the way to a provider is told in the answer's header
+`norm_request` of each chat codec are these sentences as code, and the laws in `tests/contract` hold the codecs
+to them. A setting of a request that is lost on the way to a provider is told in the answer's header
 `x-relay-losses` and in the ledger.
 
 Between a client and a provider of the same dialect nothing is translated where the provider's row says so
@@ -28,6 +30,14 @@ This page is written by `make docs`.
 DIALECTS = (
     ("openai.chat", "OpenAI Chat Completions", openai_chat.POVERTY, openai_chat.REQUEST_POVERTY),
     ("ollama.chat", "Ollama chat", ollama_chat.POVERTY, ollama_chat.REQUEST_POVERTY),
+    ("openai.embeddings", "OpenAI embeddings", openai_embeddings.POVERTY, openai_embeddings.REQUEST_POVERTY),
+    ("ollama.embed", "Ollama embed", ollama_embeddings.POVERTY, ollama_embeddings.REQUEST_POVERTY),
+    (
+        "ollama.embeddings",
+        "Ollama embeddings, the older endpoint",
+        ollama_embeddings.LEGACY_POVERTY,
+        ollama_embeddings.LEGACY_REQUEST_POVERTY,
+    ),
 )
 
 

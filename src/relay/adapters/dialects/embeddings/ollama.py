@@ -25,14 +25,18 @@ EMBED_PATH = "/api/embed"
 LEGACY_PATH = "/api/embeddings"
 
 POVERTY = (
-    "Vectors have length 1, whatever the provider sends, and base64 becomes numbers.",
-    "Of the counts the input's alone is left.",
+    "A vector whose length is not 1 is brought to it.",
+    "Counts other than the input's are left out, and so is a count of zero.",
 )
-REQUEST_POVERTY = ("Token ids are refused.", "What only OpenAI knows (`user`) is lost.")
-LEGACY_POVERTY = ("One vector, as the provider sends it, and no counts.",)
+REQUEST_POVERTY = (
+    "Token ids are refused.",
+    "What only OpenAI knows (`user`) is lost; the form of vectors is not, as the relay sees to it.",
+)
+LEGACY_POVERTY = ("Everything but the vector is left out.",)
 LEGACY_REQUEST_POVERTY = (
     *REQUEST_POVERTY,
-    "More than one text is refused; `dimensions` and `truncate` are lost.",
+    "More than one text is refused.",
+    "`dimensions` and `truncate` are lost.",
 )
 
 ABSENT = Raw(b"")

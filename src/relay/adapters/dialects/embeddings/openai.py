@@ -20,12 +20,14 @@ NAME: EmbeddingDialectName = "openai.embeddings"
 PATH = "/embeddings"
 
 POVERTY = (
-    "Counts other than those of the input are left out; where a provider counted nothing, the relay's estimate "
-    "stands in, as clients need a number.",
+    "Counts other than the input's are left out.",
+    "Where the provider counted nothing, the relay's estimate stands in: clients need a number.",
+    "In base64, numbers are rounded to 32 bits.",
 )
 REQUEST_POVERTY = (
-    "What only Ollama knows (`keep_alive`, `options`) is lost, and so is `truncate` when it is true: an input "
-    "that is too long is refused.",
+    "`dimensions` of a client of Ollama's is not sent: vectors that are longer are cut by the relay.",
+    "`truncate`, where it is true, is lost: an input that is too long is refused.",
+    "What only Ollama knows (`keep_alive`, `options`) is lost.",
 )
 
 ABSENT = Raw(b"")
