@@ -39,6 +39,13 @@ class Answer:
         return [event.removeprefix("data: ") for event in shown]
 
     @property
+    def failed_chunks(self) -> list[Any]:
+        """The objects of an OpenAI stream that failed: the last one tells, and there is no `[DONE]`."""
+        chunks = [json.loads(event) for event in self.events]
+        assert set(chunks[-1]) == {"error"}
+        return chunks
+
+    @property
     def chunks(self) -> list[Any]:
         """The objects of an OpenAI stream, which must end with `[DONE]`."""
         *events, done = self.events
@@ -53,6 +60,11 @@ class Api:
     port: int
     host: str = "127.0.0.1"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """What a client is given, without `/v1`."""
+        return f"http://{self.host}:{self.port}"
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
