@@ -6,6 +6,7 @@ the answers, as strict as theirs: what they cannot do without fails the test whe
 
 import asyncio
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import ollama
@@ -61,11 +62,12 @@ def test_open_webui_merges_the_list_and_the_loaded_models_by_name(api: Api) -> N
     models = webui_get(api, "/api/tags")["models"]
     assert {model["model"] for model in models} == LISTED
     expiries = {model["name"]: model["expires_at"] for model in webui_get(api, "/api/ps")["models"]}
-    assert "oll/basic:latest" in expiries
+    assert datetime.fromisoformat(expiries["oll/basic:latest"]) > datetime.now(UTC)
     assert set(expiries) <= {model["name"] for model in models}
     for model in models:
         assert "expires_at" not in model
-        assert f"{model['details']['parameter_size']}{model['details']['quantization_level']}"
+        assert model["details"]["parameter_size"]
+        assert model["details"]["quantization_level"]
         assert model["size"] > 0
 
 
@@ -107,6 +109,8 @@ def test_open_webui_shows_a_failure_that_is_one_string(api: Api) -> None:
 
 
 def test_open_webui_unloads_a_model_and_embeds_texts(api: Api) -> None:
+    posted(api, "/api/chat", {"model": "oll/basic:latest", "messages": HI}, OPEN_WEBUI)
+    assert "oll/basic:latest" in {model["name"] for model in webui_get(api, "/api/ps")["models"]}
     unload = {"model": "oll/basic:latest", "prompt": "", "keep_alive": 0, "stream": False}
     assert aiohttp_json(posted(api, "/api/generate", unload, OPEN_WEBUI))["done_reason"] == "unload"
     assert "oll/basic:latest" not in {model["name"] for model in webui_get(api, "/api/ps")["models"]}
@@ -120,7 +124,9 @@ HOME_ASSISTANT_SECONDS = 5.0
 
 @provider_of
 @pytest.mark.anyio
-async def test_home_assistant_lists_pulls_and_talks_with_tools(relay: ServerProcess, provider: str) -> None:
+async def test_home_assistant_lists_pulls_and_talks_with_tools(
+    relay: ServerProcess, upstream: ScriptedUpstream, provider: str
+) -> None:
     client = ollama.AsyncClient(host=relay.url)
     async with asyncio.timeout(HOME_ASSISTANT_SECONDS):
         models = [model.model for model in (await client.list()).models]
@@ -147,6 +153,11 @@ async def test_home_assistant_lists_pulls_and_talks_with_tools(relay: ServerProc
         messages.append(ollama.Message(role="assistant", content=said, tool_calls=calls or None))
         messages += [ollama.Message(role="tool", content='{"data":"sunny"}') for _ in calls]
     await client._client.aclose()
+    asked, result = upstream.ledger.chats[-1].body["messages"][-2:]
+    (call,) = asked["tool_calls"]
+    assert result["content"] == '{"data":"sunny"}'
+    if provider == "up":
+        assert result["tool_call_id"] == call["id"]
 
 
 # n8n: a credential without a key, a list, LangChain.js, and a node that puts everything into `options`.
