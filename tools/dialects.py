@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from relay.adapters.dialects import ollama_chat, openai_chat
+from relay.adapters.dialects import ollama_chat, ollama_generate, openai_chat, openai_completions
 from relay.adapters.dialects.embeddings import ollama as ollama_embeddings
 from relay.adapters.dialects.embeddings import openai as openai_embeddings
 
@@ -30,6 +30,13 @@ This page is written by `make docs`.
 DIALECTS = (
     ("openai.chat", "OpenAI Chat Completions", openai_chat.POVERTY, openai_chat.REQUEST_POVERTY),
     ("ollama.chat", "Ollama chat", ollama_chat.POVERTY, ollama_chat.REQUEST_POVERTY),
+    (
+        "openai.completions",
+        "OpenAI Completions, with clients alone",
+        openai_completions.POVERTY,
+        openai_completions.REQUEST_POVERTY,
+    ),
+    ("ollama.generate", "Ollama generate", ollama_generate.POVERTY, ollama_generate.REQUEST_POVERTY),
     ("openai.embeddings", "OpenAI embeddings", openai_embeddings.POVERTY, openai_embeddings.REQUEST_POVERTY),
     ("ollama.embed", "Ollama embed", ollama_embeddings.POVERTY, ollama_embeddings.REQUEST_POVERTY),
     (
