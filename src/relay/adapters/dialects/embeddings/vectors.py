@@ -15,8 +15,6 @@ from relay.domain.embeddings import Vector, VectorEncoding
 from relay.domain.errors import Malformed
 from relay.domain.usage import MAX_COUNT
 
-FLOAT32_BYTES = 4
-
 _numbers = msgspec.json.Decoder(list[float])
 _text = msgspec.json.Decoder(str)
 _encoder = msgspec.json.Encoder()
