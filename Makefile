@@ -33,7 +33,7 @@ requirements: ## requirements that are missing, unused or only there by accident
 	uv run deptry .
 
 fast: ## every test but e2e
-	uv run pytest -m "not e2e"
+	uv run pytest -m "not e2e" -n 2
 
 test: ## every test
 	uv run pytest
