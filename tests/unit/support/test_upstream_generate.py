@@ -24,7 +24,7 @@ def client(upstream: ScriptedUpstream) -> Iterator[ollama.Client]:
 def test_an_answer_is_whole_or_line_by_line(client: ollama.Client) -> None:
     whole = client.generate("basic", "hi")
     *parts, last = client.generate("basic", "hi", stream=True)
-    assert whole.response == "".join(part.response for part in parts) == "000 001 002 003 "
+    assert whole.response == "".join(part.response or "" for part in parts) == "000 001 002 003 "
     assert (last.response, last.done, last.eval_count) == ("", True, 4)
     assert not any(part.done or part.context for part in parts)
 
