@@ -9,7 +9,7 @@ import openai
 import pytest
 from pydantic import SecretStr
 
-from tests.conformance.asking import HELLO, TEXT, chat, deltas_of, every_provider
+from tests.conformance.asking import TEXT, chat, deltas_of, every_provider
 from tests.conformance.conftest import Place
 from tests.conformance.wire import Api
 from tests.support.books import row_of
@@ -151,15 +151,13 @@ def test_characters_of_several_bytes_survive_any_cut(api: Api, provider: str) ->
 def test_a_providers_comments_are_not_passed_on_as_data(api: Api, provider: str) -> None:
     answer = chat(api, f"{provider}/fault/pings?after_chunks=2&for_ms=300&every_ms=50", stream=True)
     assert text_of(answer.chunks) == TEXT
-    assert b"ping" not in b"".join(
-        line for line in answer.body.split(b"\n") if line.startswith(b"data: ") and b"fault/pings" not in line
-    )
+    assert {chunk["object"] for chunk in answer.chunks} == {"chat.completion.chunk"}
 
 
 @pytest.mark.conformance("openai", 68)
 @pytest.mark.parametrize("provider", ["up", "direct"])
 def test_chunks_without_choices_are_skipped(api: Api, upstream: ScriptedUpstream, provider: str) -> None:
-    answer = chat(api, f"{provider}/fault/odd_chunks", stream=True, messages=HELLO)
+    answer = chat(api, f"{provider}/fault/odd_chunks", stream=True)
     assert text_of(answer.chunks) == TEXT
     assert all(isinstance(chunk["choices"], list) for chunk in answer.chunks)
     assert upstream.ledger.chats[-1].completed
