@@ -178,8 +178,10 @@ RARE = (
     _one(Text(text="hi"), usage=Usage(input_tokens=0, output_tokens=2)),
     _one(Text(text="hi"), logprobs=(TokenLogprob(token="hi", logprob=float("-inf")),)),
     _one(ToolCall(id="c", name="look", arguments='{ "at" : [1.50, "\u2028"] }')),
+    _one(Text(text="hi"), Thinking(text="hm")),
+    _one(Refusal(text="no")),
 )
-"""What the generated answers seldom or never hold."""
+"""What the generated answers seldom or never hold, or by luck: what is generated depends on what was imported."""
 
 
 @pytest.mark.parametrize("language", CLIENT_LANGUAGES, ids=str)
@@ -211,7 +213,9 @@ def test_every_sentence_of_the_poverty_has_a_meaning(language: ClientLanguage) -
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=str)
 @pytest.mark.parametrize(
-    "response", RARE, ids=["no id", "same id", "odd usage", "no input", "no probability", "blanks"]
+    "response",
+    RARE,
+    ids=["no id", "same id", "odd usage", "no input", "no probability", "blanks", "thought late", "refused"],
 )
 def test_rare_answers_make_the_round_trip_too(language: Language, response: ChatResponse) -> None:
     read = fold(language.read([language.written(unfold(response), a_scene())]))
