@@ -17,7 +17,7 @@ from relay.adapters.outbound.http.interface import (
 type Factory = Callable[[ssl.SSLContext | None], UpstreamHttp]
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-SHORT = Timeouts(connect_s=1.0, first_byte_s=0.3, idle_s=0.3)
+SHORT = Timeouts(connect_s=2.0, first_byte_s=1.0, idle_s=1.0)
 
 _TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
