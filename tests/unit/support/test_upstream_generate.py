@@ -6,7 +6,7 @@ import ollama
 import pytest
 
 from tests.support.official_clients import ollama_client
-from tests.support.upstream import ScriptedUpstream, running_upstream
+from tests.support.upstream import ScriptedUpstream, everything_ended, running_upstream
 
 
 @pytest.fixture(scope="module")
@@ -55,5 +55,5 @@ def test_raw_mode_takes_no_system(client: ollama.Client) -> None:
 def test_the_ledger_has_a_call_for_a_prompt(upstream: ScriptedUpstream, client: ollama.Client) -> None:
     upstream.reset()
     client.generate("basic", "four", system="words")
-    [call] = upstream.ledger.chats
+    [call] = upstream.ledger.wait(everything_ended)
     assert (call.path, call.tokens_in, call.tokens_out) == ("/api/generate", 3, 4)
