@@ -37,6 +37,7 @@ from relay.application.authenticate import Authenticate
 from relay.application.door import Door
 from relay.application.list_models import ListModels
 from relay.application.manage.keys import CreateKey, RevokeKey
+from relay.application.manage.models import ManageModels
 from relay.application.relay_chat import RelayChat
 from relay.application.relay_embeddings import RelayEmbeddings
 from relay.application.settle_usage import SettleUsage
@@ -229,6 +230,7 @@ def _build_api(
         ),
         authenticate=authenticate,
         list_models=ListModels(catalog=providers.catalog),
+        manage_models=ManageModels(catalog=providers.catalog, providers=providers.backends),
         catalog=providers.catalog,
         clock=clock,
         ids=ids,

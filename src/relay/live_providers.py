@@ -13,6 +13,7 @@ from relay.adapters.outbound.providers.build import BackendsByName, build_backen
 from relay.adapters.outbound.providers.spec import ProviderSpec, configured, kinds
 from relay.adapters.outbound.secrets import Key
 from relay.adapters.outbound.system import SystemClock
+from relay.application.manage.models import ManagedProviders, ModelManagement
 from relay.application.ports import Backends, ChatBackend, EmbeddingBackend, EmbeddingBackends
 from relay.application.refresh_catalog import ListedProvider, RefreshCatalog
 from relay.configuration import Configuration
@@ -22,7 +23,7 @@ from relay.domain.names import normalise
 type Environment = Mapping[str, str]
 
 
-class LiveBackends(Backends, EmbeddingBackends, Protocol):
+class LiveBackends(Backends, EmbeddingBackends, ManagedProviders, Protocol):
     """The live providers by name, for every kind of call."""
 
 
@@ -68,6 +69,12 @@ class ConfiguredProviders:
         """As `EmbeddingBackends.find_embedding`."""
         live = self._live.get(normalise(provider))
         return live.backends.find_embedding(provider) if live else None
+
+    def managed(self) -> Mapping[str, ModelManagement]:
+        """As `ManagedProviders.managed`."""
+        return {
+            name: found for live in self._live.values() for name, found in live.backends.managed().items()
+        }
 
     def replace(self, configuration: Configuration) -> bool:
         """Put the providers and models of a configuration in force, without waiting; True when any has changed."""

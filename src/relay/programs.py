@@ -126,11 +126,25 @@ class CommandPrograms:
         return self._reported(settings, lambda report: report.totals(since_ms))
 
     def create_key(
-        self, settings: Settings, *, name: str, tags: Sequence[str], models: Sequence[str], expires_ms: int
+        self,
+        settings: Settings,
+        *,
+        name: str,
+        tags: Sequence[str],
+        models: Sequence[str],
+        expires_ms: int,
+        is_admin: bool,
     ) -> str:
         """As `Programs.create_key`."""
-        request = {"name": name, "tags": list(tags), "models": list(models), "expires_ms": expires_ms}
-        answer = self._asked(settings, {"do": "keys.create", **request})
+        request = {
+            "do": "keys.create",
+            "name": name,
+            "tags": list(tags),
+            "models": list(models),
+            "expires_ms": expires_ms,
+            "is_admin": is_admin,
+        }
+        answer = self._asked(settings, request)
         if answer is not None:
             return str(answer["key"])
         from relay.adapters.outbound.storage.administration import administering
@@ -139,7 +153,7 @@ class CommandPrograms:
         async def create() -> str:
             async with administering(_books(settings)) as open_work:
                 use_case = CreateKey(open_work=open_work, entropy=SystemEntropy(), clock=self._clock)
-                return (await use_case(name, tags, models, expires_ms)).key
+                return (await use_case(name, tags, models, expires_ms, is_admin=is_admin)).key
 
         return _run(create())
 

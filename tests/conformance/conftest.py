@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.wire import Api
-from tests.support.process import ServerProcess, running_server
+from tests.support.process import ServerProcess, run_cli, running_server
 from tests.support.relay_toml import Toml, write_relay_toml
 from tests.support.upstream import DEFAULT_MODELS, ScriptedUpstream, running_upstream
 
@@ -81,6 +81,20 @@ def relay_with(place: Place, folder: Path, settings: Mapping[str, Toml]) -> Iter
     write_relay_toml(folder, settings)
     with running_server(folder) as relay:
         yield Api(relay.port)
+
+
+@contextmanager
+def managed_relay(place: Place, folder: Path) -> Iterator[Api]:
+    """A relay before an Ollama of its own that it manages, asked with a key of admin scope; or the stub."""
+    if place.relay is None:
+        yield place.api
+        return
+    with running_upstream() as upstream:
+        oll: Toml = {"kind": "ollama", "base_url": upstream.base_url, "manage": True}
+        write_relay_toml(folder, {"providers": {"oll": oll}})
+        key = run_cli("keys", "create", "ops", "--admin", cwd=folder).stdout.strip()
+        with running_server(folder) as relay:
+            yield Api(relay.port, headers={"authorization": f"Bearer {key}"})
 
 
 def _unlisted(base_url: str) -> Mapping[str, Toml]:

@@ -1,10 +1,13 @@
 """Ollama's management routes, for models the relay serves and for others."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conformance.conftest import Place, managed_relay
 from tests.conformance.wire import Answer, Api
 
 pytestmark = pytest.mark.e2e
@@ -38,6 +41,24 @@ def test_an_unknown_model_cannot_be_pulled(api: Api) -> None:
     whole = api.post("/api/pull", {"model": "zzz", "stream": False})
     assert whole.status in (404, 500)
     assert isinstance(whole.json["error"], str)
+
+
+@pytest.fixture
+def managed(place: Place, tmp_path: Path) -> Iterator[Api]:
+    """A relay before an Ollama that it manages, asked with a key of admin scope."""
+    with managed_relay(place, tmp_path) as api:
+        yield api
+
+
+@pytest.mark.conformance("ollama", 108)
+def test_a_copy_and_a_deletion_are_answered_with_nothing(managed: Api) -> None:
+    assert delete(managed, {"model": "mine"}).status == 404
+    for answer in (
+        managed.post("/api/copy", {"source": "basic", "destination": "mine"}),
+        delete(managed, {"model": "mine"}),
+    ):
+        assert (answer.status, answer.headers["content-length"], answer.body) == (200, "0", b"")
+    assert delete(managed, {"model": "mine"}).status == 404
 
 
 @pytest.mark.conformance("ollama", 109)

@@ -79,6 +79,7 @@ def record(name: str, created_ms: int = 1) -> KeyRecord:
         models=("openai/*", "sonnet"),
         created_ms=created_ms,
         expires_ms=2**40,
+        is_admin=True,
     )
 
 

@@ -8,7 +8,7 @@ the tasks anew.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
@@ -56,12 +56,13 @@ DEFAULT_TIMES = RefreshTimes()
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of one provider. `due_at` is of the monotonic clock."""
+    """What is known of one provider. `due_at` is of the monotonic clock, `wanted` ends the wait for it."""
 
     provider: ListedProvider
     entry: ProviderEntry
     due_at: float
     failures: int = 0
+    wanted: anyio.Event = field(default_factory=anyio.Event)
 
 
 class RefreshCatalog:
@@ -101,6 +102,12 @@ class RefreshCatalog:
         self._changed.set()
         self._changed = anyio.Event()
 
+    def refresh(self, provider: str) -> None:
+        """Have the provider asked now, and once more if it is just being asked. Unknown names mean nothing."""
+        if (known := self._known.get(provider)) is not None:
+            known.due_at = self._clock.monotonic()
+            known.wanted.set()
+
     async def run(self) -> None:
         """Refresh for ever; ends by cancellation only."""
         while True:
@@ -114,7 +121,9 @@ class RefreshCatalog:
 
     async def _keep_fresh(self, known: _Known, lister: ModelLister) -> None:
         while True:
-            await anyio.sleep(max(0.0, known.due_at - self._clock.monotonic()))
+            with anyio.move_on_after(max(0.0, known.due_at - self._clock.monotonic())):
+                await known.wanted.wait()
+            known.wanted = anyio.Event()
             await self._list(known, lister)
 
     async def _list(self, known: _Known, lister: ModelLister) -> None:

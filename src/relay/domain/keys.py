@@ -26,7 +26,10 @@ _SHAPE = re.compile(r"lr_[a-z2-7]{12}_[A-Za-z0-9_-]{49}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
-    """What is known of a key; the key itself is not. Times are unix milliseconds, 0 meaning never."""
+    """What is known of a key; the key itself is not. Times are unix milliseconds, 0 meaning never.
+
+    `is_admin` is the scope that may change a provider for everybody who uses it.
+    """
 
     public_id: str
     name: str
@@ -36,6 +39,7 @@ class KeyRecord:
     created_ms: int = 0
     expires_ms: int = 0
     revoked_ms: int = 0
+    is_admin: bool = False
 
     def is_live(self, now_ms: int) -> bool:
         """Neither revoked nor expired."""

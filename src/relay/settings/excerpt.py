@@ -15,7 +15,9 @@ from relay.settings.tree import SECTIONS, Model
 MAX_CHARACTERS = 100
 HIDDEN = "…"
 
-_OPEN_PROVIDER_KEYS = frozenset({"kind", "base_url", "models", "dialect", "discovery", "on_disconnect"})
+_OPEN_PROVIDER_KEYS = frozenset(
+    {"kind", "base_url", "models", "dialect", "discovery", "on_disconnect", "manage"}
+)
 _CREDENTIALS = re.compile(r"[@?#]")
 _BEGINNING = re.compile(r"\s*(?:\[{1,2}[\w\s.-]*\]{0,2}|(?:[\w-]+\s*\.\s*)*[\w-]+\s*=)")
 """Of a line that is no TOML: a table's name, or a key with its equals sign."""

@@ -6,7 +6,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any, Literal
 
-from tests.support.upstream import embeddings, faults, generate, ollama_wire
+from tests.support.upstream import embeddings, faults, generate, management, ollama_wire
 from tests.support.upstream.answers import Answer, answer_to
 from tests.support.upstream.chat import BadRequest, Chat
 from tests.support.upstream.embeddings import Asked, EmbeddingWire
@@ -33,7 +33,7 @@ class Routes:
 
     def __init__(self, models: tuple[str, ...], listing: Listing, hold_s: float) -> None:
         self.listing: Listing = listing
-        self._models = models
+        self._managed = management.ManagedModels(models, hold_s)
         self._hold_s = hold_s
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
@@ -45,7 +45,7 @@ class Routes:
     async def answer(self, peer: Peer, request: Request, call: Call, ledger: Ledger) -> None:
         """Answer one request and complete its record."""
         wire = OLLAMA if "/api/" in request.path else OPENAI
-        if request.method == "POST":
+        if request.method == "POST" or request.path.endswith("/api/delete"):
             await self._answer_post(peer, request, call, ledger, wire)
             return
         ledger.write(call)
@@ -68,6 +68,9 @@ class Routes:
                 call.body = _in_lower_case(call.body)
             call.model = str(call.body.get("model") or call.body.get("name") or "")
             ledger.write(call)
+            if request.method == "DELETE" or request.path.endswith(management.PATHS):
+                await self._managed.answer(peer, call, request.path, call.body)
+                return
             script = parse(call.model)
             if request.path.endswith(("/chat/completions", "/api/chat")):
                 if script.name == "embed":
@@ -96,10 +99,12 @@ class Routes:
             return
         listed = [
             {"id": model, "object": "model", "created": CREATED, "owned_by": "scripted"}
-            for model in self._models
+            for model in self._managed.names
         ]
         body = (
-            ollama_wire.tags(self._models) if wire is OLLAMA else encoded({"object": "list", "data": listed})
+            ollama_wire.tags(self._managed.names)
+            if wire is OLLAMA
+            else encoded({"object": "list", "data": listed})
         )
         await respond(peer, call, 200, body)
 

@@ -208,3 +208,24 @@ async def test_a_reload_in_the_middle_of_a_listing_is_not_overwritten_by_it() ->
         refresh.replace_config([provider("a", models=(ModelEntry(id="static"),), source="new")], [], None)
         await anyio.sleep(0.1)
     assert ids(refresh, "a") == ["static"]
+
+
+async def test_a_provider_that_is_wanted_is_asked_at_once_and_no_other() -> None:
+    wanted, other = ScriptedLister([["old"], ["new"]]), ScriptedLister([["other"]])
+    refresh = refreshing(provider("a", wanted), provider("b", other), times=RefreshTimes())
+    async with running(refresh):
+        await until(lambda: ids(refresh, "a") == ["old"] and ids(refresh, "b") == ["other"])
+        refresh.refresh("a")
+        refresh.refresh("nobody")
+        await until(lambda: ids(refresh, "a") == ["new"])
+        assert (len(wanted.asked_at), len(other.asked_at)) == (2, 1)
+
+
+async def test_a_provider_that_is_wanted_while_it_is_asked_is_asked_once_more() -> None:
+    lister = ScriptedLister([0.05, ["old"], ["new"]])
+    refresh = refreshing(provider("a", lister), times=RefreshTimes())
+    async with running(refresh):
+        await until(lambda: len(lister.asked_at) == 1)
+        refresh.refresh("a")
+        await until(lambda: ids(refresh, "a") == ["new"])
+        assert len(lister.asked_at) == 2

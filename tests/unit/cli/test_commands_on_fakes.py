@@ -136,9 +136,16 @@ class FakePrograms:
         )
 
     def create_key(
-        self, settings: Settings, *, name: str, tags: Sequence[str], models: Sequence[str], expires_ms: int
+        self,
+        settings: Settings,
+        *,
+        name: str,
+        tags: Sequence[str],
+        models: Sequence[str],
+        expires_ms: int,
+        is_admin: bool,
     ) -> str:
-        self.asked.append((name, tuple(tags), tuple(models), expires_ms))
+        self.asked.append((name, tuple(tags), tuple(models), expires_ms, is_admin))
         return "lr_the-key"
 
     def list_keys(self, settings: Settings) -> Sequence[KeyRecord]:
@@ -184,7 +191,12 @@ def test_a_key_alone_is_on_standard_output(
     captured = capsys.readouterr()
     assert captured.out == "lr_the-key\n"
     assert "shown only now" in captured.err
-    assert programs.asked[-1] == ("web", ("team:web",), (), NOW_MS + 2 * 86_400_000)
+    assert programs.asked[-1] == ("web", ("team:web",), (), NOW_MS + 2 * 86_400_000, False)
+
+
+def test_an_admin_key_is_asked_for_by_name(programs: FakePrograms) -> None:
+    assert call(programs, "keys", "create", "ops", "--admin") == 0
+    assert programs.asked[-1] == ("ops", (), (), 0, True)
 
 
 @pytest.mark.parametrize("span", ["soon", "0d", "-1d", "9999999d"])
@@ -196,7 +208,7 @@ def test_keys_are_listed_with_their_state_and_never_their_digest(
     programs: FakePrograms, capsys: pytest.CaptureFixture[str]
 ) -> None:
     programs.keys = (
-        KeyRecord(public_id="aaaa", name="live", digest=b"digest", created_ms=NOW_MS),
+        KeyRecord(public_id="aaaa", name="live", digest=b"digest", created_ms=NOW_MS, is_admin=True),
         KeyRecord(public_id="bbbb", name="gone", digest=b"digest", revoked_ms=1),
         KeyRecord(public_id="cccc", name="late", digest=b"digest", expires_ms=NOW_MS),
     )
@@ -208,6 +220,7 @@ def test_keys_are_listed_with_their_state_and_never_their_digest(
         ("gone", "revoked"),
         ("late", "expired"),
     ]
+    assert [item["admin"] for item in items] == [True, False, False]
     assert items[0]["created"] == "2027-01-15T08:00:00Z"
     assert "digest" not in out
     assert call(programs, "keys", "list") == 0

@@ -274,6 +274,7 @@ async def test_a_key_is_made_and_revoked_and_both_are_effective_when_answered(pa
             "created_ms": clock.unix_ms(),
             "expires_ms": 0,
             "revoked_ms": 0,
+            "is_admin": False,
         }
         with pytest.raises(Refused, match="named 'web' already") as caught:
             await ask(path, {"do": "keys.create", "name": "web"})

@@ -18,9 +18,11 @@ from relay.adapters.inbound.http.connection import ConnectionLimits
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.server import Stop, serve_until
 from relay.adapters.inbound.http.traffic import Traffic
+from relay.adapters.outbound.providers.build import BackendsByName
 from relay.application.attempts import AttemptLimits
 from relay.application.authenticate import Authenticate, AuthMode
 from relay.application.list_models import ListModels
+from relay.application.manage.models import ManagedProviders, ManageModels
 from relay.application.ports import ChatBackend, EmbeddingBackend
 from relay.application.relay_chat import RelayChat
 from relay.application.relay_embeddings import RelayEmbeddings
@@ -31,7 +33,6 @@ from relay.domain.ledger import AttemptEnded, AttemptStarted
 from relay.domain.usage import Usage
 from tests.support.fakes_chat import (
     CountingIds,
-    FixedCatalog,
     NamedBackends,
     TapeBackend,
     TickingClock,
@@ -79,6 +80,20 @@ class Books:
 
 
 @dataclass
+class ListedCatalog:
+    """A catalog that never changes, and the providers that were to be asked anew."""
+
+    catalog: Catalog
+    refreshed: list[str] = field(default_factory=list)
+
+    def current(self) -> Catalog:
+        return self.catalog
+
+    def refresh(self, provider: str) -> None:
+        self.refreshed.append(provider)
+
+
+@dataclass
 class KeysInMemory:
     """The relay's keys by public id."""
 
@@ -90,13 +105,15 @@ class KeysInMemory:
     def any_exist(self) -> bool:
         return bool(self.records)
 
-    def issue(self, name: str = "web", models: tuple[str, ...] = ()) -> str:
+    def issue(self, name: str = "web", models: tuple[str, ...] = (), *, is_admin: bool = False) -> str:
         """A new key, in full."""
         number = len(self.records) + 1
         # The lowest bits of the public bytes are not in the id.
         key = mint((number << 8).to_bytes(PUBLIC_BYTES), number.to_bytes(SECRET_BYTES))
         identity = public_id(key) or ""
-        self.records[identity] = KeyRecord(public_id=identity, name=name, digest=digest(key), models=models)
+        self.records[identity] = KeyRecord(
+            public_id=identity, name=name, digest=digest(key), models=models, is_admin=is_admin
+        )
         return key
 
 
@@ -110,6 +127,7 @@ class Listener:
     keys: KeysInMemory
     lines: list[AccessLine]
     events: list[Any]
+    refreshed: list[str]
 
 
 def listening(
@@ -124,12 +142,13 @@ def listening(
     hot_in_front: bool = True,
     problems: Callable[[], Sequence[str]] = lambda: (),
     limits: AttemptLimits = AttemptLimits(),
+    managed: ManagedProviders | None = None,
 ) -> Listener:
     """A listener whose provider `up` is this backend."""
     backend = backend or TapeBackend(HELLO)
     books, keys, capture = Books(), KeysInMemory(), LogCapture()
     lines: list[AccessLine] = []
-    source, clock, ids = FixedCatalog(catalog), TickingClock(), CountingIds()
+    source, clock, ids = ListedCatalog(catalog), TickingClock(), CountingIds()
     api = create_api(
         relay_chat=RelayChat(
             catalog=source,
@@ -149,6 +168,7 @@ def listening(
         ),
         authenticate=Authenticate(keys=keys, clock=clock, mode=mode, on_loopback=True),
         list_models=ListModels(catalog=source),
+        manage_models=ManageModels(catalog=source, providers=managed or BackendsByName({})),
         catalog=source,
         clock=clock,
         ids=ids,
@@ -159,7 +179,7 @@ def listening(
         traffic=Traffic(max_in_flight),
         hot_in_front=hot_in_front,
     )
-    return Listener(api, backend, books, keys, lines, capture.entries)
+    return Listener(api, backend, books, keys, lines, capture.entries, source.refreshed)
 
 
 def _logging_to(capture: LogCapture) -> FilteringBoundLogger:

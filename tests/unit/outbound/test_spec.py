@@ -88,6 +88,8 @@ REFUSED: list[tuple[str, dict[str, object], str, str]] = [
     ("openai", {"models": [" "]}, "models", "empty"),
     ("openai", {"api_key": 5}, "api_key", "str"),
     ("openai", {"timeouts": {"idle_s": 0}}, "timeouts.idle_s", "> 0"),
+    ("openai", {"manage": True}, "manage", "kind ollama"),
+    ("ollama", {"manage": "yes"}, "manage", "bool"),
     ("openai", {"max_in_flight": 0}, "max_in_flight", ">= 1"),
     ("openai", {"on_disconnect": "ignore"}, "on_disconnect", "ignore"),
     ("openai", {"dialect": "esperanto"}, "dialect", "esperanto"),

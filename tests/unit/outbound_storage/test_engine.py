@@ -17,7 +17,7 @@ from relay.application.settle_usage import StoreUnavailable, Unstorable
 pytestmark = pytest.mark.anyio
 
 COUNT = text("SELECT count(*) FROM api_key")
-INSERT = text("INSERT INTO api_key VALUES (:id, 'web', x'00', '[]', 1, 0, 0)")
+INSERT = text("INSERT INTO api_key VALUES (:id, 'web', x'00', '[]', 1, 0, 0, 0)")
 
 
 async def test_the_pragmas_are_in_force(database: Database) -> None:

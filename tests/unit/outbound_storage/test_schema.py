@@ -24,13 +24,13 @@ from relay.adapters.outbound.storage.schema import (
 )
 from relay.adapters.outbound.storage.tables import Table
 
-SECOND = '''
-"""A second migration for the tests."""
+FURTHER = '''
+"""A further migration for the tests."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -83,7 +83,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later version."""
     folder = tmp_path / "later 100%"
     shutil.copytree(migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_second.py").write_text(SECOND)
+    (folder / "versions" / "0002_second.py").write_text(FURTHER)
     return folder
 
 
@@ -137,28 +137,39 @@ def test_a_start_that_has_nothing_to_migrate_does_not_load_the_migrator(path: Pa
 
 def test_an_upgrade_copies_the_database_first_and_keeps_its_rows(path: Path, later: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO api_key VALUES ('a', 'web', x'00', '[]', 1, 0, 0)")
+        connection.execute("INSERT INTO api_key VALUES ('a', 'web', x'00', '[]', 1, 0, 0, 0)")
         connection.execute("INSERT INTO api_key_tag VALUES ('a', 0, 'team', 'web')")
     before = schema_of(path)
-    bring_up(path, migrations=later, revision="0002")
-    assert revision_of(path) == "0002"
+    bring_up(path, migrations=later, revision="0003")
+    assert revision_of(path) == "0003"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name, note FROM api_key").fetchall() == [("web", "web")]
         assert connection.execute("SELECT count(*) FROM api_key_tag").fetchone() == (1,)
-    backup = path.with_name("relay.db.before-0001")
+    backup = path.with_name("relay.db.before-0002")
     assert schema_of(backup) == before
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT name FROM api_key").fetchall() == [("web",)]
 
 
+def test_a_key_of_the_first_version_has_no_admin_scope(tmp_path: Path) -> None:
+    path = tmp_path / "relay.db"
+    bring_up(path, revision="0001")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO api_key VALUES ('a', 'web', x'00', '[]', 1, 0, 0)")
+    bring_up(path)
+    assert revision_of(path) == REVISION
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT name, is_admin FROM api_key").fetchall() == [("web", 0)]
+
+
 def test_a_database_of_a_newer_version_is_left_alone_with_a_clear_error(path: Path, later: Path) -> None:
-    bring_up(path, migrations=later, revision="0002")
+    bring_up(path, migrations=later, revision="0003")
     before = schema_of(path)
-    with pytest.raises(SchemaMismatch, match=r"revision 0002, which this version does not know.*newer"):
+    with pytest.raises(SchemaMismatch, match=r"revision 0003, which this version does not know.*newer"):
         bring_up(path)
     assert schema_of(path) == before
-    assert revision_of(path) == "0002"
+    assert revision_of(path) == "0003"
 
 
 def test_a_file_that_is_no_database_is_left_alone_with_a_clear_error(tmp_path: Path) -> None:
@@ -178,19 +189,19 @@ def test_a_place_where_no_database_can_be_is_a_clear_error(tmp_path: Path) -> No
 
 
 def test_without_room_for_a_copy_nothing_is_migrated(path: Path, later: Path) -> None:
-    path.with_name("relay.db.before-0001").mkdir()
+    path.with_name("relay.db.before-0002").mkdir()
     with pytest.raises(SchemaMismatch, match="cannot be used"):
-        bring_up(path, migrations=later, revision="0002")
-    assert revision_of(path) == "0001"
+        bring_up(path, migrations=later, revision="0003")
+    assert revision_of(path) == REVISION
 
 
 def test_a_locked_database_is_a_clear_error(path: Path, later: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(SchemaMismatch, match="locked"):
-            bring_up(path, migrations=later, revision="0002")
+            bring_up(path, migrations=later, revision="0003")
         other.execute("ROLLBACK")
-    assert revision_of(path) == "0001"
+    assert revision_of(path) == REVISION
 
 
 def killed_at_each_statement(folder: Path, migrations: Path, revision: str) -> list[Path]:
@@ -224,13 +235,13 @@ def test_an_upgrade_killed_at_any_statement_leaves_the_old_schema_and_the_next_s
 ) -> None:
     old = schema_of(path)
     fresh = tmp_path / "fresh.db"
-    bring_up(fresh, migrations=later, revision="0002")
+    bring_up(fresh, migrations=later, revision="0003")
     (tmp_path / "killed").mkdir()
     shutil.copy(path, tmp_path / "killed" / "from.db")
-    killed = killed_at_each_statement(tmp_path / "killed", later, "0002")
+    killed = killed_at_each_statement(tmp_path / "killed", later, "0003")
     assert len(killed) > 8
     for each in killed:
         assert schema_of(each) == old
-        bring_up(each, migrations=later, revision="0002")
+        bring_up(each, migrations=later, revision="0003")
         assert schema_of(each) == schema_of(fresh)
-        assert revision_of(each) == "0002"
+        assert revision_of(each) == "0003"

@@ -98,12 +98,18 @@ class CreateKey:
     clock: Clock
 
     async def __call__(
-        self, name: str, tags: Sequence[str] = (), models: Sequence[str] = (), expires_ms: int = 0
+        self,
+        name: str,
+        tags: Sequence[str] = (),
+        models: Sequence[str] = (),
+        expires_ms: int = 0,
+        *,
+        is_admin: bool = False,
     ) -> CreatedKey:
         """`tags` are `key:value` or bare words, `models` what it may call (empty: everything).
 
-        `expires_ms` is unix milliseconds, 0 meaning never. Raises `InvalidRequest`, `KeyNameTaken` and
-        `StoreUnavailable`.
+        `expires_ms` is unix milliseconds, 0 meaning never; `is_admin` lets it manage models. Raises
+        `InvalidRequest`, `KeyNameTaken` and `StoreUnavailable`.
         """
         now_ms = self.clock.unix_ms()
         if expires_ms and expires_ms <= now_ms:
@@ -117,6 +123,7 @@ class CreateKey:
             models=_checked_models(models),
             created_ms=now_ms,
             expires_ms=expires_ms,
+            is_admin=is_admin,
         )
         async with self.open_work() as work:
             for other in await work.keys.all():

@@ -14,7 +14,7 @@ WRONG_USAGE = 2
 
 _DAYS = re.compile(r"^([1-9][0-9]{0,4})d$")
 _MS_PER_DAY = 86_400_000
-_COLUMNS = ("name", "id", "state", "created", "expires", "tags", "models")
+_COLUMNS = ("name", "id", "state", "created", "expires", "admin", "tags", "models")
 
 
 @click.group("keys")
@@ -27,13 +27,22 @@ def command() -> None:
 @click.option("--tag", "tags", multiple=True, metavar="KEY:VALUE", help="Bound to every request of the key.")
 @click.option("--models", multiple=True, metavar="GLOB", help="The names or provider/model ids it may use.")
 @click.option("--expires", metavar="90d", help="Days until it ends.")
+@click.option("--admin", "is_admin", is_flag=True, help="It may manage the models of an Ollama provider.")
 @click.pass_context
 def _create(
-    ctx: click.Context, name: str, tags: tuple[str, ...], models: tuple[str, ...], expires: str | None
+    ctx: click.Context,
+    *,
+    name: str,
+    tags: tuple[str, ...],
+    models: tuple[str, ...],
+    expires: str | None,
+    is_admin: bool,
 ) -> None:
     """Create the key NAME and print it: the only time it is shown."""
     expires_ms = programs(ctx).now_ms() + _days(expires) * _MS_PER_DAY if expires else 0
-    key = programs(ctx).create_key(settings(ctx), name=name, tags=tags, models=models, expires_ms=expires_ms)
+    key = programs(ctx).create_key(
+        settings(ctx), name=name, tags=tags, models=models, expires_ms=expires_ms, is_admin=is_admin
+    )
     click.echo(key)
     click.echo("Keep it: it is shown only now. Send it as a bearer token.", err=True)
 
@@ -80,7 +89,13 @@ def _row(document: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _cell(value: object) -> str:
-    return " ".join(map(str, value)) or "-" if isinstance(value, list) else str(value or "-")
+    match value:
+        case list():
+            return " ".join(map(str, value)) or "-"
+        case True:
+            return "yes"
+        case _:
+            return str(value or "-")
 
 
 def _document(record: KeyRecord, now_ms: int) -> dict[str, object]:
@@ -91,6 +106,7 @@ def _document(record: KeyRecord, now_ms: int) -> dict[str, object]:
         "created": _rfc3339(record.created_ms),
         "expires": _rfc3339(record.expires_ms),
         "revoked": _rfc3339(record.revoked_ms),
+        "admin": record.is_admin,
         "tags": [str(tag) for tag in record.tags],
         "models": list(record.models),
     }

@@ -139,7 +139,14 @@ class Programs(Protocol):
         ...
 
     def create_key(
-        self, settings: Settings, *, name: str, tags: Sequence[str], models: Sequence[str], expires_ms: int
+        self,
+        settings: Settings,
+        *,
+        name: str,
+        tags: Sequence[str],
+        models: Sequence[str],
+        expires_ms: int,
+        is_admin: bool,
     ) -> str:
         """The new key: the only time it is seen."""
         ...

@@ -16,6 +16,7 @@ class _Create(msgspec.Struct, forbid_unknown_fields=True):
     tags: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     expires_ms: int = 0
+    is_admin: bool = False
 
 
 class _Revoke(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,7 +34,9 @@ def key_handlers(
 
     async def do_create(line: bytes) -> Answer:
         asked = msgspec.json.decode(line, type=_Create)
-        created = await create(asked.name, asked.tags, asked.models, asked.expires_ms)
+        created = await create(
+            asked.name, asked.tags, asked.models, asked.expires_ms, is_admin=asked.is_admin
+        )
         await refresh()
         return {"key": created.key, "record": key_view(created.record)}
 
@@ -56,4 +59,5 @@ def key_view(record: KeyRecord) -> Answer:
         "created_ms": record.created_ms,
         "expires_ms": record.expires_ms,
         "revoked_ms": record.revoked_ms,
+        "is_admin": record.is_admin,
     }

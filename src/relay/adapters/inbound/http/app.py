@@ -40,6 +40,7 @@ from relay.application.authenticate import Authenticate
 from relay.application.calls import Caller
 from relay.application.list_models import ListModels
 from relay.application.loaded_models import LoadedModels
+from relay.application.manage.models import ManageModels
 from relay.application.ports import CatalogSource, Clock, Ids
 from relay.domain.errors import InvalidRequest, RelayError, UnknownRoute, WrongMethod
 
@@ -52,6 +53,7 @@ def create_api(
     relay_embeddings: ServeEmbeddings,
     authenticate: Authenticate,
     list_models: ListModels,
+    manage_models: ManageModels,
     catalog: CatalogSource,
     clock: Clock,
     ids: Ids,
@@ -80,13 +82,10 @@ def create_api(
         log=log,
         patience=patience,
     )
-    hot = {
-        **_openai_routes(chat),
-        **_ollama_routes(chat, catalog, loaded_models),
-        **_embeddings_routes(chat, keeping(loaded_models, relay_embeddings)),
-    }
+    hot = _hot_routes(chat, keeping(loaded_models, relay_embeddings), catalog, loaded_models)
     readiness = Readiness(traffic, ready, degraded)
-    framework = _framework(hot, _dependencies(authenticate, list_models, loaded_models, readiness), log)
+    dependencies = _dependencies(authenticate, list_models, manage_models, loaded_models, readiness)
+    framework = _framework(hot, dependencies, log)
     routes = Dispatch(
         hot if hot_in_front else {},
         framework,
@@ -96,6 +95,16 @@ def create_api(
         body_s=patience.body_s,
     )
     return Gate(routes, shapes=SHAPES, traffic=traffic, clock=clock, ids=ids, access=access, guard=guard)
+
+
+def _hot_routes(
+    chat: ChatRoute, serve_embeddings: ServeEmbeddings, catalog: CatalogSource, loaded_models: LoadedModels
+) -> dict[str, HotRoute]:
+    return {
+        **_openai_routes(chat),
+        **_ollama_routes(chat, catalog, loaded_models),
+        **_embeddings_routes(chat, serve_embeddings),
+    }
 
 
 def _openai_routes(chat: ChatRoute) -> dict[str, HotRoute]:
@@ -163,7 +172,11 @@ def _framework(
 
 
 def _dependencies(
-    authenticate: Authenticate, list_models: ListModels, loaded_models: LoadedModels, readiness: Readiness
+    authenticate: Authenticate,
+    list_models: ListModels,
+    manage_models: ManageModels,
+    loaded_models: LoadedModels,
+    readiness: Readiness,
 ) -> dict[str, Provide]:
     def caller(request: Request[Any, Any, Any]) -> Caller:
         found = authenticate(read_sender(request.scope["headers"]).credential)
@@ -173,6 +186,7 @@ def _dependencies(
     return {
         "caller": Provide(caller, sync_to_thread=False),
         "list_models": Provide(lambda: list_models, sync_to_thread=False),
+        "manage_models": Provide(lambda: manage_models, sync_to_thread=False),
         "loaded_models": Provide(lambda: loaded_models, sync_to_thread=False),
         "readiness": Provide(lambda: readiness, sync_to_thread=False),
     }

@@ -1,27 +1,32 @@
-"""The routes of Ollama that manage models: what is served counts as pulled, and nothing is changed.
+"""The routes of Ollama that manage models: what is served counts as pulled, all else is for admins.
 
-Theory of operation. The relay serves its providers' models and holds none. A model it serves is there already,
-so pulling it succeeds without a call to anybody: clients pull what they miss before they use it. Everything else
-would change a provider, for which a caller needs a right that the relay's keys cannot give: it is refused, after
-the checks that a real server makes first, in its order and words (`server/routes.go` of Ollama).
+Theory of operation. A model the relay serves is there already, so pulling it succeeds without a call to anybody:
+clients pull what they miss before they use it. Everything else changes a provider for everybody who uses it: it
+reaches a provider that is managed, for callers with admin scope, and is refused otherwise, after the checks that a
+real server makes first, in its order and words (`server/routes.go` of Ollama). Whether a model is there is for the
+provider to say where it is asked. The provider always streams, so that no wait for its end is a wait for nothing.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from litestar import Request, Response, delete, head, post
+from litestar import Request, delete, head, post
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, RawBody, SkipValidation
+from litestar.response.base import ASGIResponse
 
 from relay.adapters.dialects import lenient
 from relay.adapters.inbound.http.access import line_of
-from relay.adapters.inbound.http.ollama_body import is_streamed, read_members, text_of
+from relay.adapters.inbound.http.ollama_body import Members, is_streamed, read_members, text_of
+from relay.adapters.inbound.http.ollama_progress import ProgressAnswer
 from relay.application.calls import Caller
 from relay.application.list_models import ListModels
-from relay.domain.errors import Forbidden, InvalidRequest, ResolutionError, UnknownModel
+from relay.application.manage.models import AT_ONCE, Change, ManageModels, not_enabled
+from relay.domain.errors import InvalidRequest, ResolutionError, UnknownModel
 
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
 _NAMESPACE = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}"
@@ -45,89 +50,103 @@ async def pull(
     body: RawBody,
     request: Request[Any, Any, Any],
     list_models: NamedDependency[SkipValidation[ListModels]],
+    manage_models: NamedDependency[SkipValidation[ManageModels]],
     caller: NamedDependency[SkipValidation[Caller]],
-) -> Response[Any]:
+) -> ASGIResponse:
     """Success for what is served. As with Ollama, a stream tells in a line of its own that a model is unknown."""
     members = read_members(body)
     is_stream = is_streamed(members)
     name = text_of(members, "model", "name")
-    is_there = _is_served(name, list_models, caller)
-    if not (is_there or _NAME.fullmatch(name)):
+    is_there = _is_served(name, list_models, caller) and not manage_models.lacks(name, caller)
+    if not (is_there or _is_name(name, manage_models)):
         raise InvalidRequest("invalid model name", param="model")
+    if not is_there and manage_models.is_enabled:
+        return _changed("pull", members, {"model": name}, manage_models, caller)
     if not is_stream:
         if not is_there:
             raise ResolutionError(_NOT_PULLED, code=_UNKNOWN)
-        return Response(lenient.encode(_SUCCESS), media_type="application/json")
+        return ASGIResponse(body=lenient.encode(_SUCCESS), media_type="application/json")
     if not is_there:
         line = line_of(request.scope["state"])
         line.outcome, line.error = "error", _UNKNOWN
     told = ({"status": "pulling manifest"}, _SUCCESS if is_there else {"error": _NOT_PULLED})
-    return Response(b"".join(lenient.encode(one) + b"\n" for one in told), media_type="application/x-ndjson")
+    return ASGIResponse(
+        body=b"".join(lenient.encode(one) + b"\n" for one in told), media_type="application/x-ndjson"
+    )
 
 
-@post("/api/push")
+@post("/api/push", status_code=200)
 async def push(
     body: RawBody,
     list_models: NamedDependency[SkipValidation[ListModels]],
+    manage_models: NamedDependency[SkipValidation[ManageModels]],
     caller: NamedDependency[SkipValidation[Caller]],
-) -> None:
-    """Refused."""
-    name = text_of(read_members(body), "model", "name")
+) -> ASGIResponse:
+    """To the registry that the model's own name means."""
+    members = read_members(body)
+    name = text_of(members, "model", "name")
     if not name:
         raise InvalidRequest("model is required", param="model")
-    if not _is_served(name, list_models, caller):
+    if not (manage_models.may(caller) or _is_served(name, list_models, caller)):
         raise UnknownModel(name)
-    raise _refused("pushing models")
+    return _changed("push", members, {"model": name}, manage_models, caller)
 
 
-@post("/api/create")
+@post("/api/create", status_code=200)
 async def create(
     body: RawBody,
     list_models: NamedDependency[SkipValidation[ListModels]],
+    manage_models: NamedDependency[SkipValidation[ManageModels]],
     caller: NamedDependency[SkipValidation[Caller]],
-) -> None:
-    """Refused. Where `from` leads is not looked at: a real server pulls what it has not."""
+) -> ASGIResponse:
+    """Where `from` leads is not looked at: a real server pulls what it has not."""
     members = read_members(body)
-    name = text_of(members, "model", "name")
-    if not (_NAME.fullmatch(name) or _is_served(name, list_models, caller)):
+    name, source = text_of(members, "model", "name"), text_of(members, "from")
+    if not (_is_name(name, manage_models) or _is_served(name, list_models, caller)):
         raise InvalidRequest("invalid model name", param="model")
-    if not (text_of(members, "from") or members.get("files")):
+    if not (source or members.get("files")):
         raise InvalidRequest("neither 'from' or 'files' was specified", param="from")
-    raise _refused("creating models")
+    names = {"model": name} | ({"from": source} if source else {})
+    return _changed("create", members, names, manage_models, caller)
 
 
-@post("/api/copy")
+@post("/api/copy", status_code=200)
 async def copy(
     body: RawBody,
     list_models: NamedDependency[SkipValidation[ListModels]],
+    manage_models: NamedDependency[SkipValidation[ManageModels]],
     caller: NamedDependency[SkipValidation[Caller]],
-) -> None:
-    """Refused."""
+) -> ASGIResponse:
+    """Within one provider."""
     members = read_members(body)
     source, destination = text_of(members, "source"), text_of(members, "destination")
     is_there = _is_served(source, list_models, caller)
-    if not (is_there or _NAME.fullmatch(source)):
+    if not (is_there or _is_name(source, manage_models)):
         raise InvalidRequest(f"source {_quoted(source)} is invalid", param="source")
-    if not _NAME.fullmatch(destination):
+    if not _is_name(destination, manage_models):
         raise InvalidRequest(f"destination {_quoted(destination)} is invalid", param="destination")
-    if not is_there:
+    if not (manage_models.may(caller) or is_there):
         raise ResolutionError(f"model {_quoted(source)} not found", code=_UNKNOWN)
-    raise _refused("copying models")
+    names = {"source": source, "destination": destination}
+    return _changed("copy", members, names, manage_models, caller)
 
 
-@delete("/api/delete")
+@delete("/api/delete", status_code=200)
 async def remove(
     body: RawBody,
     list_models: NamedDependency[SkipValidation[ListModels]],
+    manage_models: NamedDependency[SkipValidation[ManageModels]],
     caller: NamedDependency[SkipValidation[Caller]],
-) -> None:
-    """Refused. The request has a body, which is unusual for its method."""
-    name = text_of(read_members(body), "model", "name")
+) -> ASGIResponse:
+    """The request has a body, which is unusual for its method."""
+    members = read_members(body)
+    name = text_of(members, "model", "name")
     if not _is_served(name, list_models, caller):
-        if not _NAME.fullmatch(name):
+        if not _is_name(name, manage_models):
             raise InvalidRequest(f"name {_quoted(name)} is invalid", param="model")
-        raise UnknownModel(name)
-    raise _refused("deleting models")
+        if not manage_models.may(caller):
+            raise UnknownModel(name)
+    return _changed("delete", members, {"model": name}, manage_models, caller)
 
 
 @head("/api/blobs/{digest:str}")
@@ -141,10 +160,15 @@ async def find_blob(digest: FromPath[str], caller: NamedDependency[SkipValidatio
 async def store_blob(digest: FromPath[str], caller: NamedDependency[SkipValidation[Caller]]) -> None:
     """Refused, and the blob, which may have gigabytes, is not read."""
     _check_digest(digest)
-    raise _refused("storing blobs")
+    raise not_enabled("storing blobs")
 
 
 ROUTES: Sequence[BaseRouteHandler] = (pull, push, create, copy, remove, find_blob, store_blob)
+
+
+def _is_name(name: str, manage_models: ManageModels) -> bool:
+    """As Ollama reads it, with or without the prefix of a provider."""
+    return any(_NAME.fullmatch(form) is not None for form in (name, manage_models.own_name(name)))
 
 
 def _is_served(name: str, list_models: ListModels, caller: Caller) -> bool:
@@ -159,11 +183,17 @@ def _check_digest(digest: str) -> None:
         raise InvalidRequest("invalid digest format", param="digest")
 
 
-def _refused(what: str) -> Forbidden:
-    return Forbidden(
-        f"{what} is not enabled on this relay: it serves its providers' models and changes none",
-        code="management_not_enabled",
-    )
+def _changed(
+    change: Change, members: Members, names: Mapping[str, str], manage_models: ManageModels, caller: Caller
+) -> ProgressAnswer:
+    """The answer of the provider that `names` mean, which is given its own in their place."""
+    streams = change not in AT_ONCE and is_streamed(members)
+    order = manage_models.order(change, tuple(names.values()), caller)
+    fields = {key: value for key, value in members.items() if key not in ("name", "stream")}
+    fields |= dict(zip(names, order.names, strict=True))
+    if change not in AT_ONCE:
+        fields["stream"] = True
+    return ProgressAnswer(partial(manage_models, order, fields), streams=streams, provider=order.provider)
 
 
 def _quoted(text: str) -> str:

@@ -11,6 +11,7 @@ from relay.adapters.outbound.http.interface import (
     DEFAULT_TIMEOUTS,
     HttpRequest,
     HttpResponse,
+    Method,
     Timeouts,
     UpstreamHttp,
     read_error_body,
@@ -54,6 +55,12 @@ class Endpoint:
     timeouts: Timeouts = DEFAULT_TIMEOUTS
 
     async def post(self, wire: WireRequest, request_id: str, read_fault: ReadFault) -> HttpResponse:
+        """As `send`, of a `POST`."""
+        return await self.send("POST", wire, request_id, read_fault)
+
+    async def send(
+        self, method: Method, wire: WireRequest, request_id: str, read_fault: ReadFault
+    ) -> HttpResponse:
         """The head of an accepted call. Whoever gets it closes it and then calls `bulkhead.leave`, once.
 
         Raises `UpstreamError`.
@@ -62,7 +69,7 @@ class Endpoint:
             raise BadCredential(f"the provider cannot be called: {self.problem}")
         await self.bulkhead.enter()
         try:
-            response = await self.http.send(self._request(wire, request_id))
+            response = await self.http.send(self._request(method, wire, request_id))
             if response.status >= 300:
                 raise await self._refusal(response, read_fault)
         except BaseException:
@@ -70,7 +77,7 @@ class Endpoint:
             raise
         return response
 
-    def _request(self, wire: WireRequest, request_id: str) -> HttpRequest:
+    def _request(self, method: Method, wire: WireRequest, request_id: str) -> HttpRequest:
         headers = {
             "content-type": "application/json",
             "accept": "*/*",
@@ -79,7 +86,7 @@ class Endpoint:
             **self.auth,
         }
         url = f"{self.base_url}{wire.path}"
-        return HttpRequest(method="POST", url=url, headers=headers, body=wire.body, timeouts=self.timeouts)
+        return HttpRequest(method=method, url=url, headers=headers, body=wire.body, timeouts=self.timeouts)
 
     async def _refusal(self, response: HttpResponse, read_fault: ReadFault) -> UpstreamError:
         try:

@@ -24,6 +24,8 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 
+type Method = Literal["GET", "POST", "DELETE"]
+
 type Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -42,7 +44,7 @@ DEFAULT_TIMEOUTS = Timeouts()
 class HttpRequest:
     """A request; headers and body stay out of its text form, as they hold the key and the prompt."""
 
-    method: Literal["GET", "POST"]
+    method: Method
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)

@@ -12,10 +12,12 @@ from relay.adapters.outbound.http.bulkhead import Bulkhead
 from relay.adapters.outbound.http.embedding_backend import HttpEmbeddingBackend
 from relay.adapters.outbound.http.endpoint import Endpoint
 from relay.adapters.outbound.http.interface import UpstreamHttp
+from relay.adapters.outbound.http.model_management import HttpModelManagement
 from relay.adapters.outbound.providers.discovery import HttpModelLister
 from relay.adapters.outbound.providers.quirks import apply, with_system_prompt
 from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
 from relay.adapters.outbound.secrets import Key, find_key
+from relay.application.manage.models import ModelManagement
 from relay.application.ports import ChatBackend, Clock, EmbeddingBackend
 from relay.application.refresh_catalog import ListedProvider
 from relay.domain.catalog import ModelEntry
@@ -25,10 +27,14 @@ from relay.domain.names import normalise
 
 @dataclass(frozen=True, slots=True)
 class BackendsByName:
-    """The live providers, found by their name in any spelling; implements `Backends` and `EmbeddingBackends`."""
+    """The live providers, found by their name in any spelling; implements `LiveBackends`.
+
+    `managed_by_name` has the names as they are configured.
+    """
 
     by_name: Mapping[str, ChatBackend]
     embedding_by_name: Mapping[str, EmbeddingBackend] = field(default_factory=dict)
+    managed_by_name: Mapping[str, ModelManagement] = field(default_factory=dict)
 
     def find(self, provider: str) -> ChatBackend | None:
         """As `Backends.find`."""
@@ -37,6 +43,10 @@ class BackendsByName:
     def find_embedding(self, provider: str) -> EmbeddingBackend | None:
         """As `EmbeddingBackends.find_embedding`."""
         return self.embedding_by_name.get(normalise(provider))
+
+    def managed(self) -> Mapping[str, ModelManagement]:
+        """As `ManagedProviders.managed`."""
+        return self.managed_by_name
 
 
 def build_backends(
@@ -50,12 +60,15 @@ def build_backends(
     """The backends of each provider. One without its key has them too: it says so when it is called."""
     chat: dict[str, ChatBackend] = {}
     embedding: dict[str, EmbeddingBackend] = {}
+    managed: dict[str, ModelManagement] = {}
     for spec in specs:
         endpoint = _endpoint(spec, key_of(spec, environ), http, clock)
         chat[normalise(spec.name)] = _backend(spec, endpoint, dialects)
         if spec.embeddings:
             embedding[normalise(spec.name)] = _embedding_backend(spec, endpoint)
-    return BackendsByName(chat, embedding)
+        if spec.manage:
+            managed[spec.name] = HttpModelManagement(endpoint=endpoint)
+    return BackendsByName(chat, embedding, managed)
 
 
 def build_listers(

@@ -20,6 +20,7 @@ _SHELL_VARIABLE = re.compile(r"\$\{?\w+\}?")
 _ADVICE = {
     "base_url": 'Write it as its vendor does, such as "http://10.0.0.8:8000/v1".',
     "kind": f"Known: {', '.join(kinds())}.",
+    "manage": "Leave the key out.",
     "models": 'Write ids, such as ["llama3.3"], or leave the key out.',
     "auth.header": 'Add header = "…".',
     "": "Rename the section.",

@@ -58,7 +58,8 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One provider. The fields are those of catalog.toml; `name` is the prefix clients use.
 
-    `api_key` refers to the key or is it; `models`, when given, takes the place of discovery.
+    `api_key` refers to the key or is it; `models`, when given, takes the place of discovery. `manage` lets keys of
+    admin scope change its models.
     """
 
     name: str
@@ -84,6 +85,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     embedding_quirks: Quirks = NO_QUIRKS
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 256
+    manage: bool = False
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -244,6 +246,8 @@ def _checked(spec: ProviderSpec) -> ProviderSpec:
         raise SpecError("a header's name is needed", key="auth.header")
     if any(not model.strip() for model in spec.models):
         raise SpecError("a model's name is empty", key="models")
+    if spec.manage and spec.kind != "ollama":
+        raise SpecError("only a provider of the kind ollama can be managed", key="manage")
     return msgspec.structs.replace(spec, base_url=_checked_url(spec.base_url))
 
 

@@ -128,6 +128,7 @@ def key_row(record: KeyRecord) -> ApiKeyRow:
         created_ms=record.created_ms,
         expires_ms=record.expires_ms,
         revoked_ms=record.revoked_ms,
+        is_admin=record.is_admin,
         tags=[
             ApiKeyTagRow(position=position, key=tag.key, value=tag.value)
             for position, tag in enumerate(record.tags)
@@ -146,6 +147,7 @@ def key_record(row: ApiKeyRow) -> KeyRecord:
         created_ms=row.created_ms,
         expires_ms=row.expires_ms,
         revoked_ms=row.revoked_ms,
+        is_admin=row.is_admin,
     )
 
 

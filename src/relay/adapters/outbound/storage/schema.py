@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.adapters.outbound.storage.engine import use_transactions
 from relay.adapters.outbound.storage.lock import beside
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration. Compared before Alembic is loaded, which takes longer than the comparison saves."""
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    false,
 )
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -124,6 +125,7 @@ class ApiKeyRow(Table):
     created_ms: Mapped[int] = mapped_column(BigInteger)
     expires_ms: Mapped[int] = mapped_column(BigInteger)
     revoked_ms: Mapped[int] = mapped_column(BigInteger)
+    is_admin: Mapped[bool] = mapped_column(Boolean, server_default=false())
     tags: Mapped[list[ApiKeyTagRow]] = relationship(
         lazy="selectin", cascade="all, delete-orphan", order_by=ApiKeyTagRow.position
     )
