@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from tests.architecture.repository import ROOT, files, text
-from tools import dialects, tree
+from tools import conformance, dialects, tree
 
 PAGES = [name for name in files() if name.endswith(".md")]
 DECISIONS = [name for name in PAGES if name.startswith("docs/adr/")]
@@ -29,6 +29,11 @@ def anchors(markdown: str) -> set[str]:
 def test_the_tree_in_the_architecture_page_is_the_repository() -> None:
     document = page("docs/architecture.md")
     is_current = tree.with_tree(document) == document
+    assert is_current, "run `make docs`"
+
+
+def test_the_conformance_page_lists_every_number_with_its_test_or_reason() -> None:
+    is_current = conformance.document() == page("docs/conformance.md")
     assert is_current, "run `make docs`"
 
 
