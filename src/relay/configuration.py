@@ -93,7 +93,8 @@ class _Examination:
                 reason = f'is the same name as "{other}"'
                 yield Finding(("providers", name), reason, "Case makes no difference.", at_key=True)
         known = {normalise(name): name for name in (*settings.providers, *kinds())}
-        known |= {normalise(name.partition("/")[0]): name for name in settings.models if "/" in name}
+        prefixes = (name.partition("/")[0] for name in settings.models if "/" in name)
+        known |= {normalise(prefix): prefix for prefix in prefixes}
         for path, target in _names_led_to(settings):
             prefix, slash, rest = target.partition("/")
             near = [name for normal, name in known.items() if _is_one_slip(normalise(prefix), normal)]

@@ -3,14 +3,20 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from msgspec import convert
 
+from relay.adapters.inbound.control.client import send
+from relay.adapters.inbound.control.wire import socket_path
+from relay.settings import Mistake
 from tests.e2e.conftest import relay_settings
+from tests.support.configuration_mistakes import EXPECTED, MISTAKES
 from tests.support.process import ServerProcess, relay_command, run_cli, running_server
 from tests.support.relay_toml import Toml, toml_text, write_relay_toml
 from tests.support.upstream import ScriptedUpstream
@@ -133,6 +139,24 @@ def test_an_invalid_change_leaves_the_old_in_force_and_says_why(
     assert reload.stderr.splitlines()[:3] == check.stderr.splitlines()[:3]
     assert asked(relay, "kept")[0] == 200
     assert "canary" not in relay.stderr + relay.stdout + reload.stderr + check.stderr
+
+
+def test_none_of_the_mistakes_there_are_moves_a_running_relay(
+    relay: ServerProcess, upstream: ScriptedUpstream
+) -> None:
+    write_relay_toml(relay.folder, configured(upstream, **alias("kept")))
+    control = socket_path(relay.folder / "relay.db")
+    assert send(control, {"do": "config.reload"})["mistakes"] == []
+    for file in MISTAKES:
+        if file.stem == "base_url_is_the_relay_itself":  # it is not: this relay has another port
+            continue
+        shutil.copy(file, relay.folder / "relay.toml")
+        answer = send(control, {"do": "config.reload"})
+        (mistake,) = convert(answer["mistakes"], list[Mistake])
+        said = EXPECTED[file.stem]
+        assert str(mistake) == f"relay.toml:{'' if said[0].isdigit() else ' '}{said}"
+        assert asked(relay, "kept")[0] == 200
+    assert "canary" not in relay.stderr
 
 
 def test_what_only_a_restart_can_change_is_told_and_the_rest_is_in_force(

@@ -45,8 +45,7 @@ def excerpt_of_no_toml(text: str, offset: int) -> tuple[str, ...]:
         return ()
     shown = Span(start, beginning.end())
     parts = list(_parts(text, shown, Span(offset, offset + 1), []))
-    if shown.end < stop:
-        parts += [(" ", False), ("…", offset >= shown.end)]
+    parts += [(" ", False), ("…", offset >= shown.end)] if shown.end < stop else [(" ", offset >= stop)]
     return _drawn(text, start, parts)
 
 

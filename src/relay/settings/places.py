@@ -35,13 +35,13 @@ class Places:
     stopped_at: int | None = None
 
     def key(self, path: Path) -> Span | None:
-        """Where the key or table is named; of one that is not there, where the nearest one around it is."""
-        return next(
-            (self.keys[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.keys), None
-        )
+        """Where the key or table is named; of one that is not there, where what is nearest around it is."""
+        outward = (path[:end] for end in range(len(path), 0, -1))
+        spans = (self.keys.get(outer) or self.values.get(outer) for outer in outward)
+        return next((span for span in spans if span), None)
 
     def value(self, path: Path) -> Span | None:
-        """Where the value stands; of one that is not there, where its key or a table around it is named."""
+        """Where the value stands; of one that is not there, as `key`."""
         return self.values.get(path) or self.key(path)
 
 
@@ -160,6 +160,14 @@ class _Scanner:
     def _value(self, path: Path) -> None:
         """Past a whole value."""
         opened: list[_Open] = []
+        try:
+            self._through(path, opened)
+        except _CannotRead:
+            if opened and self.at == len(self._text):
+                self.at = opened[0].start  # the end was read in vain: what is wrong is where it began
+            raise
+
+    def _through(self, path: Path, opened: list[_Open]) -> None:
         following: Path | None = path
         while following is not None:
             if len(opened) > MAX_DEPTH:

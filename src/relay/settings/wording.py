@@ -73,7 +73,7 @@ def _explained(reason: str, path: Path, kind: inspect.Type | None) -> Finding:
     if reason.startswith("Object contains unknown field"):
         return Finding((*path, quoted[0]), *unknown_key(quoted[0], *_known(kind)), at_key=True)
     if reason.startswith("Object missing required field"):
-        return Finding((*path, quoted[0]), "is missing", f"Add {quoted[0]} = …")
+        return Finding((*path, quoted[0]), "is missing", f'Add {quoted[0]} = "…".')
     if invalid := _INVALID.match(reason):
         return Finding(path, *_none_of(invalid[1], kind))
     if reason.endswith("of length >= 1"):

@@ -92,7 +92,7 @@ def test_what_is_there_twice_is_told(text: str, path: Path, place: Span) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "place"), [('a = 1\nb = "c\n', 10), ("a = [1,\n", 8), ("[a\nb = 1", 3), ("a =\n", 4), ("=", 0)]
+    ("text", "place"), [('a = 1\nb = "c\n', 10), ("a = [1,\n", 4), ("[a\nb = 1", 3), ("a =\n", 4), ("=", 0)]
 )
 def test_where_a_text_stops_being_readable_is_told(text: str, place: int) -> None:
     assert places_of(text).stopped_at == place

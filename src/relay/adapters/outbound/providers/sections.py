@@ -63,7 +63,9 @@ def explained(error: SpecError) -> Finding:
         return Finding(path, reason, f'Did you mean "{suggestion[1:-2]}"?', at_key=True)
     if reason.startswith(("Expected", "Invalid", "Object")):
         return fitting(reason, ProviderSpec, path)
-    return Finding(path, reason, _ADVICE.get(error.key, "Change the value."))
+    reason, colon, advice = reason.partition(": ")
+    advice = f"{advice[:1].upper()}{advice[1:].removesuffix('?')}{'?' if advice.endswith('?') else '.'}"
+    return Finding(path, reason, advice if colon else _ADVICE.get(error.key, "Change the value."))
 
 
 def _unknown_keys(section: Mapping[str, object]) -> Iterator[Finding]:
