@@ -91,13 +91,16 @@ class CommandPrograms:
 
     def reload_configuration(self, file: Path | None) -> Reloaded:
         """As `Programs.reload_configuration`. Where the server is found is in the file, mistakes or not."""
-        reading = read(file=file, environment=self._environment)
-        answer = self._asked(reading.settings, {"do": "config.reload"})
+        from relay.configuration import examine
+
+        examined = examine(file=file, environment=self._environment)
+        settings = examined.configuration.settings
+        answer = self._asked(settings, {"do": "config.reload"})
         if answer is not None:
             return msgspec.convert(answer, Reloaded)
-        if reading.mistakes:
-            raise Refused(str(ConfigurationError(reading.mistakes)), BAD_CONFIGURATION)
-        raise Refused(f"no relay serves {reading.settings.database.path} now", NOT_REACHED)
+        if examined.mistakes:
+            raise Refused(str(ConfigurationError(examined.mistakes)), BAD_CONFIGURATION)
+        raise Refused(f"no relay serves {settings.database.path} now", NOT_REACHED)
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:
         """As `Programs.models`."""
