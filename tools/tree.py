@@ -16,7 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "architecture.md"
 START, END = "<!-- tree: written by `make docs` -->\n```text\n", "```\n<!-- /tree -->"
 
-COLLAPSED = ("tests/unit", "tests/e2e/node", "tests/contract/fixtures", "docs/adr", "migrations/versions")
+COLLAPSED = (
+    "tests/unit",
+    "tests/e2e/node",
+    "tests/contract/configuration_mistakes",
+    "tests/contract/fixtures",
+    "docs/adr",
+    "migrations/versions",
+)
 HIDDEN = (".gitignore", ".gitkeep", ".python-version", ".editorconfig", "__init__.py", "py.typed")
 SAID_HERE = {
     ".ci": "what runs on a new machine",
@@ -37,6 +44,7 @@ SAID_HERE = {
     "tests/architecture": "the repository itself: imports, sizes, words, documents, pins, the wheel",
     "tests/conformance": "what clients rely on, number by number, against the real process",
     "tests/contract": "one dialect or port each, every implementation",
+    "tests/contract/configuration_mistakes": "files with one mistake each, and what is said of each",
     "tests/contract/fixtures": "recorded bytes of real providers",
     "tests/e2e": "the real process over a socket",
     "tests/e2e/clients": "clients that the field uses",

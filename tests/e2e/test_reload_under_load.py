@@ -67,8 +67,8 @@ async def call(relay: ServerProcess, model: str, *, stream: bool) -> tuple[int, 
     answer = await reader.read()
     writer.close()
     await writer.wait_closed()
-    head, _, rest = answer.partition(b"\r\n\r\n")
-    return int(head.split()[1]), rest
+    status_line, _, rest = answer.partition(b"\r\n")
+    return int(status_line.split()[1]), rest.partition(b"\r\n\r\n")[2]
 
 
 def text_of(stream: bytes) -> str:
