@@ -36,6 +36,9 @@ SETTLE_S = 0.2
 
 MAX_SETTLES = 3
 
+MAX_TOLD = 100
+"""Mistakes in the answer to a command; `relay config check` tells all of them."""
+
 _FIXED: Mapping[str, Callable[[Settings], object]] = {
     "server.host": lambda settings: settings.server.host,
     "server.port": lambda settings: settings.server.port,
@@ -119,7 +122,7 @@ class Reload:
         return (examined.document.mistake(Finding(("auth", "mode"), reason, how)),)
 
     def _refused(self, trigger: Trigger, examined: Examined, mistakes: tuple[Mistake, ...]) -> Reloaded:
-        result = self._result(examined, mistakes=in_order(mistakes))
+        result = self._result(examined, mistakes=in_order(mistakes)[:MAX_TOLD])
         first = str(result.mistakes[0])
         self.logger.error("configuration_refused", trigger=trigger, mistakes=len(mistakes), first=first)
         return result

@@ -136,6 +136,14 @@ async def test_an_invalid_change_changes_nothing_and_the_log_says_why_without_se
     assert "canary" not in str(relay.log) + str(result)
 
 
+async def test_of_very_many_mistakes_the_first_are_told_and_all_are_counted(file: Path) -> None:
+    relay = served(file)
+    file.write_text("".join(f'[models.m{number}]\ntargett = "up/m"\n' for number in range(300)))
+    result = await relay.reload("command")
+    assert [mistake.line for mistake in result.mistakes] == list(range(2, 202, 2))
+    assert relay.log[-1]["mistakes"] == 300
+
+
 async def test_a_file_that_is_gone_is_no_wish_for_the_defaults(file: Path) -> None:
     relay = served(file)
     file.unlink()

@@ -4,6 +4,7 @@ Nothing is read and ignored: an unknown key, a wrong value and a section whose f
 and all that can be found in one reading are told together.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def found(environment: Mapping[str, str], home: Path | None = None) -> Path | No
     candidates = search_path(environment, home)
     if environment.get("RELAY_CONFIG"):
         return candidates[0]
-    return next((path for path in candidates if path.exists() or path.is_symlink()), None)
+    return next((path for path in candidates if os.path.lexists(path)), None)
 
 
 @dataclass(frozen=True, slots=True)
