@@ -10,7 +10,7 @@ import pytest
 
 from tests.conformance.wire import Answer, Api
 from tests.support.pictures import png
-from tests.support.upstream import ScriptedUpstream
+from tests.support.upstream import ScriptedUpstream, everything_ended
 
 pytestmark = pytest.mark.e2e
 
@@ -50,6 +50,7 @@ def test_metrics_are_nanoseconds_and_the_providers_counts(api: Api, upstream: Sc
     parts = [answer[key] for key in ("load_duration", "prompt_eval_duration", "eval_duration")]
     assert all(isinstance(part, int) and part > 0 for part in parts)
     assert answer["total_duration"] >= max(parts)
+    upstream.ledger.wait(everything_ended)
     call = upstream.ledger.chats[-1]
     assert (answer["prompt_eval_count"], answer["eval_count"]) == (call.tokens_in, call.tokens_out)
 

@@ -15,7 +15,7 @@ from tests.support.declarations import CLOCK, SCHEMA, WEATHER
 from tests.support.official_clients import ollama_client, openai_client
 from tests.support.pictures import png
 from tests.support.process import ServerProcess
-from tests.support.upstream import ScriptedUpstream
+from tests.support.upstream import ScriptedUpstream, everything_ended
 
 pytestmark = pytest.mark.e2e
 
@@ -130,6 +130,7 @@ def booked(relay: ServerProcess, upstream: ScriptedUpstream, answer: Answer) -> 
     assert row["outcome"] == "ok"
     assert row["usage_source"] == "reported"
     assert counted == answer.tokens
+    upstream.ledger.wait(everything_ended)
     call = upstream.ledger.chats[-1]
     assert counted == (call.tokens_in, call.tokens_out)
     return row

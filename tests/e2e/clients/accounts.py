@@ -2,14 +2,16 @@
 
 from tests.support.books import row_of
 from tests.support.process import ServerProcess
-from tests.support.upstream import Call, ScriptedUpstream
+from tests.support.upstream import Call, ScriptedUpstream, everything_ended
 
 
 def assert_agreed(
     relay: ServerProcess, upstream: ScriptedUpstream, tokens: tuple[int, int], *, calls: int = 1
 ) -> list[Call]:
     """Input and output tokens as the client was told, over the last `calls` calls; those calls."""
-    posted = [call for call in upstream.ledger.calls if call.method == "POST"]
+    # A client may have read its answer before the provider has closed its own record of it.
+    ended = upstream.ledger.wait(everything_ended)
+    posted = [call for call in ended if call.method == "POST"]
     made = [call for call in posted if not call.path.endswith("/api/show")][-calls:]
     rows = [row_of(relay.folder, call.request_id or "") for call in made]
     assert [(row["outcome"], row["usage_source"]) for row in rows] == [("ok", "reported")] * calls
