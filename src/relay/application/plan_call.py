@@ -9,9 +9,11 @@ from relay.domain.capabilities import Capability, needed
 from relay.domain.catalog import Catalog, Target
 from relay.domain.errors import Forbidden, LacksCapability, UnknownModel, Unsupported
 from relay.domain.keys import KeyRecord
-from relay.domain.names import split_tags
+from relay.domain.names import MAX_NAME_CHARACTERS, split_tags
 from relay.domain.resolution import Ask, Direct, Resolution, StepName, Trace, Unknown, resolve
-from relay.domain.tags import Tag, merge, parse
+from relay.domain.tags import MAX_TAG_CHARACTERS, MAX_TAGS, Tag, merge, parse
+
+MAX_ASKED_CHARACTERS = MAX_NAME_CHARACTERS + MAX_TAGS * (MAX_TAG_CHARACTERS + 2)
 
 _CHECKED: tuple[Capability, ...] = ("completion", "tools", "thinking", "insert")
 """Known absences that refuse a call. Vision is left to the provider, as Ollama does."""
@@ -67,7 +69,11 @@ def read_name(text: str, catalog: Catalog) -> tuple[str, tuple[str, ...], Resolu
     """`model@tag,tag` as name, raw tags and resolution.
 
     A provider's ids may hold `@` themselves, so the text as a whole comes first when it names a listed model.
+    What is longer than any name with its tags leads nowhere: it would be looked for in vain, at length, and be
+    echoed in every piece of an answer.
     """
+    if len(text) > MAX_ASKED_CHARACTERS:
+        return text, (), Unknown(name=text, trace=())
     whole = resolve(text, catalog)
     model, words = split_tags(text)
     if not words or (isinstance(whole, Direct) and _is_listed(whole, catalog)):

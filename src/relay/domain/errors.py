@@ -37,6 +37,8 @@ from typing import ClassVar, Literal
 
 from relay.domain.capabilities import Capability
 
+MAX_SHOWN_CHARACTERS = 512
+
 type Retry = Literal["never", "same", "other"]
 
 
@@ -147,13 +149,15 @@ class ResolutionError(RelayError):
 
 
 class UnknownModel(ResolutionError):
-    """Nothing answers to this name; `name` is as the caller wrote it, `closest` the nearest known names."""
+    """Nothing answers to this name; `name` is as the caller wrote it, but not for ever, `closest` near names."""
 
     kind = "invalid_request_error"
     code = "model_not_found"
 
     def __init__(self, name: str, closest: tuple[str, ...] = ()) -> None:
         hint = f" Did you mean {', '.join(repr(near) for near in closest)}?" if closest else ""
+        if len(name) > MAX_SHOWN_CHARACTERS:
+            name = f"{name[:MAX_SHOWN_CHARACTERS]}…"
         super().__init__(f"model {name!r} not found.{hint}", param="model")
         self.name = name
         self.closest = closest

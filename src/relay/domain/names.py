@@ -16,10 +16,13 @@ _LIKELY = 24
 
 def normalise(name: str) -> str:
     """The form in which two spellings of one name are equal."""
-    lowered = bare = name.strip().lower()
-    while bare.endswith(DEFAULT_TAG):
-        bare = bare.removesuffix(DEFAULT_TAG).rstrip()
-    return bare or lowered
+    lowered = name.strip().lower()
+    end = len(lowered)
+    while lowered.endswith(DEFAULT_TAG, 0, end):
+        end -= len(DEFAULT_TAG)
+        while end and lowered[end - 1].isspace():
+            end -= 1
+    return lowered[:end] or lowered
 
 
 def split_tags(name: str) -> tuple[str, tuple[str, ...]]:

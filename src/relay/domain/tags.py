@@ -7,6 +7,7 @@ one the caller sends for the same key. What looks like a vendor's secret is neve
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 type TagSource = Literal["key", "alias", "router", "header", "model", "bearer"]
@@ -14,6 +15,7 @@ type TagSource = Literal["key", "alias", "router", "header", "model", "bearer"]
 BOUND_SOURCES: frozenset[TagSource] = frozenset({"key", "alias", "router"})
 MAX_TAGS = 10
 MAX_TAG_CHARACTERS = 64
+MAX_WORDS = 100
 
 PLACEHOLDERS = frozenset(
     {"ollama", "none", "empty", "dummy", "sk-no-key-required", "no-key", "not-needed", "null"}
@@ -51,8 +53,12 @@ def looks_secret(word: str) -> bool:
 
 
 def parse(words: Iterable[str], source: TagSource) -> tuple[Tag, ...]:
-    """Tags from raw words; empty, over-long, control-bearing and secret-like ones are left out."""
-    return tuple(tag for word in words if (tag := _parsed(word, source)) is not None)
+    """Tags from raw words; empty, over-long, control-bearing and secret-like ones are left out.
+
+    So are words beyond `MAX_WORDS`: at most `MAX_TAGS` of them could count.
+    """
+    few = islice(words, MAX_WORDS)
+    return tuple(tag for word in few if (tag := _parsed(word, source)) is not None)
 
 
 def parse_list(text: str, source: TagSource) -> tuple[Tag, ...]:

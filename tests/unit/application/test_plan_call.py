@@ -1,15 +1,17 @@
 """From a call to its plan: permissions, known absences, and names that hold `@`."""
 
+import time
 from collections.abc import Sequence
 
 import pytest
 
-from relay.application.plan_call import plan_call
+from relay.application.plan_call import MAX_ASKED_CHARACTERS, plan_call
 from relay.domain.capabilities import Capabilities, Capability
 from relay.domain.catalog import Catalog, ModelEntry, Pool, ProviderEntry, Router, RouterCandidate
 from relay.domain.chat import ChatRequest, Completion, Message, Reasoning, Text, ToolSpec
-from relay.domain.errors import Forbidden, LacksCapability, Unsupported
+from relay.domain.errors import Forbidden, LacksCapability, UnknownModel, Unsupported
 from relay.domain.keys import KeyRecord
+from relay.domain.tags import MAX_TAGS
 from tests.support.fakes_chat import chat_call
 
 HELLO = (Message(role="user", parts=(Text(text="hello"),)),)
@@ -97,3 +99,20 @@ def test_a_router_without_a_designator_is_refused_by_name() -> None:
     )
     with pytest.raises(Unsupported, match="smart"):
         plan_call(chat_call("smart"), Catalog(virtuals=(router,)))
+
+
+@pytest.mark.parametrize("character", ["/", "-", "@", ":", " ", "a"])
+def test_what_is_longer_than_any_name_leads_nowhere_at_once(character: str) -> None:
+    """Each slash is a place where a prefix could end, so a megabyte of them was looked at for minutes."""
+    began = time.process_time()
+    for name in (character * 1_000_000, "up/m" + character * MAX_ASKED_CHARACTERS):
+        with pytest.raises(UnknownModel):
+            plan_call(chat_call(name), catalog(model("m", known=False)))
+    assert time.process_time() - began < 0.5
+
+
+def test_a_long_name_with_all_its_tags_is_still_a_name() -> None:
+    name = "up/" + "m" * 500
+    tags = ",".join(f"{'k' * 31}{number}:{'v' * 32}" for number in range(MAX_TAGS))
+    plan = plan_call(chat_call(f"{name}@{tags}"), catalog(model("other", known=False)))
+    assert (plan.name, len(plan.tags)) == (name, MAX_TAGS)

@@ -113,3 +113,11 @@ def test_an_unknown_model_is_named_with_its_nearest_names() -> None:
 def test_no_candidate_gives_every_reason() -> None:
     assert NoCandidate("fast", ("a is down", "b lacks tools")).message.endswith(": a is down; b lacks tools")
     assert NoCandidate("fast", ()).message.endswith(": none configured")
+
+
+def test_a_name_that_is_not_found_is_not_told_at_any_length() -> None:
+    error = UnknownModel("m" * 1_000_000)
+    assert len(error.message) < 1000
+    assert error.name.startswith("mmm")
+    assert len(error.name) < 1000
+    assert UnknownModel("m" * 512).name == "m" * 512

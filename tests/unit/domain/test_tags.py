@@ -10,6 +10,7 @@ from relay.domain.tags import (
     BOUND_SOURCES,
     MAX_TAG_CHARACTERS,
     MAX_TAGS,
+    MAX_WORDS,
     PLACEHOLDERS,
     Tag,
     TagSource,
@@ -143,3 +144,9 @@ def test_merging_keeps_every_law(groups: list[list[Tag]]) -> None:
     expected = {(tag.key, tag.value) for tag in kept}
     assert len(merged) == min(len(expected), MAX_TAGS)
     assert merge(merged) == merged
+
+
+def test_words_beyond_any_that_could_count_are_not_looked_at() -> None:
+    words = [f"tag-{number}" for number in range(MAX_WORDS + 1)]
+    assert len(parse(words, "header")) == MAX_WORDS
+    assert len(parse_list("," * MAX_WORDS + "late", "header")) == 0

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from relay.domain.chat import ChatRequest, DialectName
-from relay.domain.errors import LacksCapability, RelayError, Unsupported
+from relay.domain.errors import InvalidRequest, LacksCapability, RelayError, Unsupported
 from relay.domain.events import ChatResponse, StreamEvent
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """The largest single SSE event or NDJSON line that is buffered; beyond it the upstream is `Malformed`."""
+
+MAX_ITEMS = 20_000
+"""The most messages, parts, calls, tools and inputs of one request that are taken apart. Each costs a few of the
+event loop's microseconds, and a body has room for millions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,3 +207,9 @@ def refuse_completion(request: ChatRequest) -> None:
     if request.completion.suffix:
         raise LacksCapability(request.model, "insert")
     raise Unsupported("raw mode needs a provider that takes prompts; this one takes chats only", param="raw")
+
+
+def check_items(*lists: Sequence[object] | None) -> None:
+    """Raises `InvalidRequest` when these are more than `MAX_ITEMS` in all."""
+    if sum(len(items) for items in lists if items is not None) > MAX_ITEMS:
+        raise InvalidRequest(f"the request has more than {MAX_ITEMS} messages, parts, tools and inputs")

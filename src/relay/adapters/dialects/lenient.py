@@ -55,10 +55,13 @@ def decode[T](
         raise Undecodable("JSON is nested too deeply") from None
 
 
-def loads(body: bytes) -> object:
-    """Any JSON value, its bytes irregular or not, its text cleaned. Raises `Undecodable`."""
+def loads(body: bytes, *, finite: bool = False) -> object:
+    """Any JSON value, its bytes irregular or not, its text cleaned; with `finite`, no NaN and no Infinity.
+
+    Raises `Undecodable`.
+    """
     try:
-        return _loads(body, first_value_only=False)
+        return _loads(body, first_value_only=False, finite=finite)
     except RecursionError:
         raise Undecodable("JSON is nested too deeply") from None
 
@@ -83,7 +86,18 @@ def clean_text(text: str) -> str:
     return _SURROGATES.sub("\ufffd", text)
 
 
-def _loads(body: bytes, *, first_value_only: bool) -> object:
+def in_utf8(body: bytes) -> bytes:
+    """`body` with whatever is no UTF-8 in it replaced by U+FFFD, as Go's decoder does."""
+    if body.isascii():
+        return body
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return body.decode(errors="replace").encode()
+    return body
+
+
+def _loads(body: bytes, *, first_value_only: bool, finite: bool = False) -> object:
     try:
         text = body.removeprefix(_BOM).decode(errors="surrogatepass")
     except UnicodeDecodeError as error:
@@ -93,10 +107,14 @@ def _loads(body: bytes, *, first_value_only: bool) -> object:
         if first_value_only:
             value, _ = json.JSONDecoder(strict=False).raw_decode(text)
         else:
-            value = json.loads(text, strict=False)
+            value = json.loads(text, strict=False, parse_constant=_no_constant if finite else None)
     except ValueError as error:
         raise Undecodable(f"invalid JSON: {error}") from None
     return _cleaned(value)
+
+
+def _no_constant(word: str) -> object:
+    raise ValueError(f"{word} is no number")
 
 
 def _cleaned(value: object) -> object:

@@ -18,6 +18,14 @@ def top_level(body: bytes) -> dict[str, msgspec.Raw]:
         raise Undecodable(str(error)) from None
 
 
+def is_other_spelling(name: str) -> bool:
+    """Whether a member is `model` in other letters, which some providers' decoders would take for the model.
+
+    Go's does (https://pkg.go.dev/encoding/json#Unmarshal): a key that may use one model would reach another.
+    """
+    return name != "model" and name.lower() == "model"
+
+
 def assemble(members: Mapping[str, msgspec.Raw]) -> bytes:
     """The object again, as compact JSON around the untouched values."""
     return escape_separators(_encoder.encode(members))

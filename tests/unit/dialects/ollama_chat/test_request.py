@@ -68,7 +68,6 @@ def test_a_model_is_required(body: bytes) -> None:
         b"null",
         b'{"model":5}',
         b'{"model":"m","stream":"yes"}',
-        b'{"model":"\xff"}',
         b"[" * 100_000,
     ],
 )

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from relay.adapters.dialects import lenient, splice
-from relay.adapters.dialects.base import WireError, WireRequest
+from relay.adapters.dialects.base import WireError, WireRequest, check_items
 from relay.adapters.dialects.embeddings.dialect import EmbedReading, EmbedScene
 from relay.adapters.dialects.embeddings.vectors import read_count, read_vectors, written
 from relay.adapters.dialects.ollama_chat import errors, options
@@ -225,6 +225,7 @@ def _texts(value: Raw) -> tuple[str, ...]:
         raise InvalidRequest("invalid input type", param="input") from None
     if isinstance(said, str):
         return (said,) if said else ()
+    check_items(said)
     return tuple(said)
 
 

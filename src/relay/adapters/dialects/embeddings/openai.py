@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from relay.adapters.dialects import lenient, splice
-from relay.adapters.dialects.base import WireRequest
+from relay.adapters.dialects.base import WireRequest, check_items
 from relay.adapters.dialects.embeddings.dialect import EmbedReading, EmbedScene
 from relay.adapters.dialects.embeddings.vectors import read_count, read_vector, written
 from relay.adapters.dialects.openai_chat import errors
@@ -117,7 +117,8 @@ class OpenAIEmbeddings:
         return WireRequest(path=PATH, body=lenient.encode(members), losses=tuple(_losses(request)))
 
     def retarget(self, body: bytes, model: str) -> WireRequest:
-        members = regular(body, splice.top_level)
+        given = regular(body, splice.top_level)
+        members = {name: value for name, value in given.items() if not splice.is_other_spelling(name)}
         members["model"] = splice.raw(model)
         return WireRequest(path=PATH, body=splice.assemble(members))
 
@@ -162,7 +163,9 @@ def _decoded(body: bytes) -> EmbedRequest:
     extras = {
         name: bytes(value).decode()
         for name, value in splice.top_level(body).items()
-        if name not in _KNOWN and bytes(value) not in (*_NOTHING, b"[]")
+        if name not in _KNOWN
+        and not splice.is_other_spelling(name)
+        and bytes(value) not in (*_NOTHING, b"[]")
     }
     return EmbedRequest(
         model=read.model,
@@ -212,6 +215,8 @@ def _read_input(value: Raw) -> _Input:
         given: _Input = lenient.decode(_input, partial(msgspec.convert, type=_Input), bytes(value))
     except lenient.Undecodable:
         raise _invalid_input() from None
+    if isinstance(given, list) and not isinstance(next(iter(given), None), int):  # ids are of one input
+        check_items(given)
     return given
 
 

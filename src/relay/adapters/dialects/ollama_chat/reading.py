@@ -3,7 +3,7 @@
 Theory of operation. A body with the usual keys in the usual case is decoded once, straight into its Struct. The
 Structs refuse unknown keys, so anything else falls through to a slower way: keys are matched in any case at the
 levels Ollama knows, nulls and unknown keys are left out (those of the top level are handed back), and bytes that
-no strict decoder takes (a BOM, a second value behind the first, lone surrogates) are put right.
+no strict decoder takes (a BOM, a second value behind the first, lone surrogates, no UTF-8) are put right.
 """
 
 import json
@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from relay.adapters.dialects import lenient, splice
+from relay.adapters.dialects.base import check_items
 from relay.adapters.dialects.ollama_chat import wire
 from relay.domain.errors import InvalidRequest
 
@@ -60,6 +61,7 @@ def regular_json(data: bytes, *, first_value_only: bool = False) -> bytes:
 
 def top_level(body: bytes) -> Members:
     """The members of a caller's body, values untouched where its bytes allow. Raises `InvalidRequest`."""
+    body = lenient.in_utf8(body)
     try:
         return splice.top_level(body)
     except lenient.Undecodable:
@@ -74,6 +76,7 @@ def read[T: msgspec.Struct](
     decoder: msgspec.json.Decoder[T], kind: type[T], body: bytes
 ) -> tuple[T, Members]:
     """A caller's body as `kind`, and the members of its top level that `kind` has not. Raises `InvalidRequest`."""
+    body = lenient.in_utf8(body)
     try:
         return decoder.decode(body), {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -93,40 +96,48 @@ def read[T: msgspec.Struct](
 def _read_folded[T: msgspec.Struct](
     decoder: msgspec.json.Decoder[T], kind: type[T], body: bytes
 ) -> tuple[T, Members]:
-    members, unknown = _folded(body, kind)
+    members, unknown = _Folding().members(body, kind)
     return decoder.decode(_encoder.encode(members)), unknown
 
 
-def _folded(data: bytes, kind: type[msgspec.Struct]) -> tuple[Members, Members]:
-    """The known members under their own names, and the unknown ones. As in Go, the last spelling wins."""
-    names = _names(kind)
-    known: Members = {}
-    unknown: Members = {}
-    for key, value in splice.top_level(data).items():
-        name = key if key in names else key.lower()
-        if not given(value):
-            continue
-        if name in names:
-            known[name] = _folded_value(value, _INNER.get(kind, {}).get(name))
-        else:
-            unknown[key] = value
-    return known, unknown
+class _Folding:
+    """Folds the keys of one body, of no more items than are taken apart later."""
+
+    def __init__(self) -> None:
+        self._items = 0
+
+    def members(self, data: bytes, kind: type[msgspec.Struct]) -> tuple[Members, Members]:
+        """The known members under their own names, and the unknown ones. As in Go, the last spelling wins."""
+        names = _names(kind)
+        known: Members = {}
+        unknown: Members = {}
+        for key, value in splice.top_level(data).items():
+            name = key if key in names else key.lower()
+            if not given(value):
+                continue
+            if name in names:
+                known[name] = self._value(value, _INNER.get(kind, {}).get(name))
+            else:
+                unknown[key] = value
+        return known, unknown
+
+    def _value(self, value: Raw, kind: type[msgspec.Struct] | None) -> Raw:
+        if kind is None:
+            return value
+        text = bytes(value)
+        if text.startswith(b"["):
+            items = _list.decode(text)
+            self._items += len(items)
+            check_items(range(self._items))
+            return Raw(_encoder.encode([self._value(item, kind) for item in items]))
+        if text.startswith(b"{"):
+            return Raw(_encoder.encode(self.members(text, kind)[0]))
+        return value
 
 
 @cache
 def _names(kind: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(kind.__struct_encode_fields__)
-
-
-def _folded_value(value: Raw, kind: type[msgspec.Struct] | None) -> Raw:
-    if kind is None:
-        return value
-    text = bytes(value)
-    if text.startswith(b"["):
-        return Raw(_encoder.encode([_folded_value(item, kind) for item in _list.decode(text)]))
-    if text.startswith(b"{"):
-        return Raw(_encoder.encode(_folded(text, kind)[0]))
-    return value
 
 
 def _refused(body: bytes, error: Exception) -> InvalidRequest:

@@ -2,13 +2,14 @@
 
 import binascii
 from base64 import b64decode
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import msgspec
 from msgspec import Raw
 
-from relay.adapters.dialects.base import Envelope
+from relay.adapters.dialects.base import Envelope, check_items
 from relay.adapters.dialects.ollama_chat import options, wire
 from relay.adapters.dialects.ollama_chat.history import settled, sniffed_media_type
 from relay.adapters.dialects.ollama_chat.reading import Members, chat_request, given, outline
@@ -75,11 +76,21 @@ def decode_request(body: bytes) -> ChatRequest:
     read, unknown = chat_request(body)
     if not read.model:
         raise InvalidRequest("model is required", param="model")
+    messages = read.messages or ()
+    check_items(messages, read.tools, *_inner_lists(messages))
     return replace(
         decode_call(NAME, read, unknown),
-        messages=settled([_message(message) for message in read.messages or ()]),
+        messages=settled([_message(message) for message in messages]),
         tools=tuple(_tool(tool) for tool in read.tools or ()),
     )
+
+
+def _inner_lists(messages: Iterable[wire.Message]) -> Iterator[Sequence[object] | None]:
+    for message in messages:
+        yield message.tool_calls
+        yield message.images
+        if isinstance(message.content, list):
+            yield message.content
 
 
 def decode_call(dialect: DialectName, read: wire.Call, unknown: Members) -> ChatRequest:

@@ -56,7 +56,7 @@ def regular[T](body: bytes, decode: Callable[[bytes], T]) -> T:
     except (lenient.Undecodable, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return decode(lenient.encode(lenient.loads(body)))
+        return decode(lenient.encode(lenient.loads(body, finite=True)))
     except RecursionError:
         raise InvalidRequest("the body's JSON is nested too deeply") from None
     except (lenient.Undecodable, msgspec.MsgspecError) as error:

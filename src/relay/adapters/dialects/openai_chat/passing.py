@@ -20,9 +20,14 @@ type Members = dict[str, msgspec.Raw]
 def passable(members: Mapping[str, msgspec.Raw]) -> Members:
     """A body's members without those that are as good as absent, and with ids of tool calls within the limit.
 
-    OpenAI refuses an empty list of tools, and the long ids that other providers make.
+    OpenAI refuses an empty list of tools, and the long ids that other providers make. It ignores what is almost
+    called `model`; others of its dialect do not.
     """
-    passed = {name: value for name, value in members.items() if not _ABSENT.fullmatch(value)}
+    passed = {
+        name: value
+        for name, value in members.items()
+        if not (_ABSENT.fullmatch(value) or splice.is_other_spelling(name))
+    }
     messages = passed.get("messages")
     if messages is not None and _LONG_ID.search(messages):
         passed["messages"] = _each(messages, _message)

@@ -4,13 +4,13 @@ Fields that only this dialect knows are kept as extras and written back. An extr
 member of a known object (`reasoning.exclude`): it has no place to be written back to and is reported as lost.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from relay.adapters.dialects import lenient, splice
-from relay.adapters.dialects.base import WireRequest, refuse_completion
+from relay.adapters.dialects.base import WireRequest, check_items, refuse_completion
 from relay.adapters.dialects.openai_chat import options, wire
 from relay.adapters.dialects.openai_chat.arranging import arranged
 from relay.adapters.dialects.openai_chat.envelope import PATH, check_utf8, regular
@@ -88,6 +88,7 @@ def _decoded(body: bytes) -> ChatRequest:
         raise _missing("messages")
     if read.n is not None and read.n < 1:
         raise InvalidRequest("n must be at least 1", code="invalid_value", param="n")
+    check_items(read.messages, read.tools, read.functions, *_inner_lists(read.messages))
     tools, other_tools = options.read_tools(read)
     extras = _extras(read, splice.top_level(body), other_tools)
     return ChatRequest(
@@ -107,10 +108,22 @@ def _decoded(body: bytes) -> ChatRequest:
     )
 
 
+def _inner_lists(messages: Iterable[wire.Message]) -> Iterator[Sequence[object]]:
+    for message in messages:
+        if isinstance(message.content, list):
+            yield message.content
+        if message.tool_calls:
+            yield message.tool_calls
+
+
 def _extras(
     read: wire.ChatBody, members: Mapping[str, msgspec.Raw], other_tools: Iterable[msgspec.Raw]
 ) -> dict[str, JsonText]:
-    found = {name: raw for name, raw in members.items() if name not in _KNOWN}
+    found = {
+        name: raw
+        for name, raw in members.items()
+        if name not in _KNOWN and not splice.is_other_spelling(name)
+    }
     if tools := list(other_tools):
         found["tools"] = splice.raw(tools)
     if isinstance(read.tool_choice, wire.NamedToolChoice) and read.tool_choice.type != "function":

@@ -124,7 +124,11 @@ def _sampling(read: wire.CompletionBody) -> Sampling:
 
 
 def _extras(members: Mapping[str, msgspec.Raw]) -> dict[DialectName, dict[str, JsonText]]:
-    found = {name: raw for name, raw in members.items() if name not in _KNOWN}
+    found = {
+        name: raw
+        for name, raw in members.items()
+        if name not in _KNOWN and not splice.is_other_spelling(name)
+    }
     if members.get("stream_options", NULL) != NULL:
         inner = splice.top_level(bytes(members["stream_options"]))
         found |= {f"stream_options.{name}": raw for name, raw in inner.items() if name not in _STREAM_OPTIONS}
