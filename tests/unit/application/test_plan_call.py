@@ -113,6 +113,6 @@ def test_what_is_longer_than_any_name_leads_nowhere_at_once(character: str) -> N
 
 def test_a_long_name_with_all_its_tags_is_still_a_name() -> None:
     name = "up/" + "m" * 500
-    tags = ",".join(f"{'k' * 31}{number}:{'v' * 32}" for number in range(MAX_TAGS))
+    tags = ",".join(f"{'k' * 22}{number}:{'v' * 41}" for number in range(MAX_TAGS))
     plan = plan_call(chat_call(f"{name}@{tags}"), catalog(model("other", known=False)))
     assert (plan.name, len(plan.tags)) == (name, MAX_TAGS)
