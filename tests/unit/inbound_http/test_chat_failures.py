@@ -75,7 +75,6 @@ REFUSALS: list[tuple[str, bytes, int]] = [
     ("an empty model", b'{"model":"","messages":[{"role":"user","content":"hi"}]}', 400),
     ("not an object", b"[]", 400),
     ("deep nesting", b'{"model":"up/basic","messages":' + b"[" * 100_000, 400),
-    ("bad UTF-8", b'{"model":"\xff"}', 400),
 ]
 
 
@@ -90,6 +89,18 @@ async def test_a_bad_body_is_a_400_in_the_dialects_shape(path: str, sent: bytes,
     assert error_text(path, answer)
     assert answer.headers["x-request-id"]
     assert "x-relay-provider" not in answer.headers
+    assert listener.backend.calls == []
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/chat/completions", 400), ("/api/chat", 404)])
+async def test_bytes_that_are_no_utf8_are_refused_or_read_as_ollama_reads_them(
+    path: str, status: int
+) -> None:
+    # Go reads them as U+FFFD, so that the body is good and its model is nobody's.
+    listener = listening()
+    answer = await call(listener.api, "POST", path, body=b'{"model":"\xff"}')
+    assert answer.status == status
+    assert error_text(path, answer)
     assert listener.backend.calls == []
 
 
