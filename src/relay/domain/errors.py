@@ -37,6 +37,7 @@ from typing import ClassVar, Literal
 
 from relay.domain.capabilities import Capability
 
+MAX_MESSAGE_CHARACTERS = 1500
 MAX_SHOWN_CHARACTERS = 512
 
 type Retry = Literal["never", "same", "other"]
@@ -45,8 +46,8 @@ type Retry = Literal["never", "same", "other"]
 class RelayError(Exception):
     """A failure with the words a caller may read.
 
-    `message` never holds a secret, a prompt or an answer. `code` is the machine-readable reason used in
-    OpenAI's error shape, `param` the request field at fault.
+    `message` never holds a secret, a prompt or an answer, and is cut where a caller's own words make it long.
+    `code` is the machine-readable reason used in OpenAI's error shape, `param` the request field at fault.
     """
 
     status: int = 500
@@ -63,6 +64,8 @@ class RelayError(Exception):
         status: int | None = None,
         retry_after_s: float | None = None,
     ) -> None:
+        if len(message) > MAX_MESSAGE_CHARACTERS:
+            message = f"{message[:MAX_MESSAGE_CHARACTERS]}…"
         super().__init__(message)
         self.message = message
         self.param = param

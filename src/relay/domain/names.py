@@ -34,8 +34,11 @@ def split_tags(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def split_prefix(name: str, separator: str) -> Iterable[tuple[str, str]]:
-    """Every way to read `name` as prefix, separator, rest, with the longest prefix first."""
-    end = len(name)
+    """Every way to read `name` as prefix, separator, rest, with the longest prefix first.
+
+    Prefixes are names themselves, so none is longer than `MAX_NAME_CHARACTERS`.
+    """
+    end = min(len(name), MAX_NAME_CHARACTERS + 1)
     while (end := name.rfind(separator, 0, end)) > 0:
         if rest := name[end + len(separator) :]:
             yield name[:end], rest

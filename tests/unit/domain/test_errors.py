@@ -121,3 +121,9 @@ def test_a_name_that_is_not_found_is_not_told_at_any_length() -> None:
     assert error.name.startswith("mmm")
     assert len(error.name) < 1000
     assert UnknownModel("m" * 512).name == "m" * 512
+
+
+def test_a_message_is_not_as_long_as_a_caller_likes() -> None:
+    assert len(RelayError("x" * 1_000_000).message) < 2000
+    assert len(str(RelayError("x" * 1_000_000))) < 2000
+    assert RelayError("x" * 1500).message == "x" * 1500

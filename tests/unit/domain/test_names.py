@@ -116,3 +116,11 @@ def test_a_name_of_default_tags_alone_takes_no_time() -> None:
     assert normalise("m" + ":latest" * 500_000) == "m"
     assert normalise("m" + ":latest  " * 500_000) == "m"
     assert time.process_time() - began < 2
+
+
+def test_a_name_of_separators_alone_is_not_read_in_every_way_there_is() -> None:
+    began = time.process_time()
+    ways = list(split_prefix("/" * 1_000_000, "/"))
+    assert len(ways) <= 513
+    assert time.process_time() - began < 2
+    assert list(split_prefix("a/b/c", "/")) == [("a/b", "c"), ("a", "b/c")]

@@ -7,6 +7,7 @@ no strict decoder takes (a BOM, a second value behind the first, lone surrogates
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -25,6 +26,8 @@ _outline = msgspec.json.Decoder(wire.ChatOutline)
 _anything = msgspec.json.Decoder()
 _list = msgspec.json.Decoder(list[Raw])
 _encoder = msgspec.json.Encoder()
+
+_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*\{")
 
 _INNER: Mapping[type[msgspec.Struct], Mapping[str, type[msgspec.Struct]]] = {
     wire.ChatRequest: {"messages": wire.Message, "tools": wire.Tool},
@@ -87,6 +90,8 @@ def read[T: msgspec.Struct](
         raise InvalidRequest(str(error)) from None
     except (lenient.Undecodable, msgspec.DecodeError, UnicodeDecodeError):
         pass
+    if _OBJECT.match(body) is None:
+        raise _refused(body, ValueError("the request body is no JSON object"))
     try:
         return _read_folded(decoder, kind, regular_json(body, first_value_only=True))
     except (lenient.Undecodable, msgspec.MsgspecError) as error:

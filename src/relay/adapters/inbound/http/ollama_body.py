@@ -5,20 +5,25 @@ from collections.abc import Mapping
 import msgspec
 
 from relay.adapters.dialects import lenient
-from relay.domain.errors import InvalidRequest
+from relay.domain.errors import InvalidRequest, TooLarge
 
 type Members = Mapping[str, object]
 """By lower-case name."""
+
+MAX_SMALL_BODY_BYTES = 1024 * 1024
+"""Names, flags, a licence text: what is decoded as a whole may cost some thirty times its size in memory."""
 
 _anything = msgspec.json.Decoder()
 
 
 def read_members(body: bytes) -> Members:
-    """What the body says; of a value that is no object, nothing. Raises `InvalidRequest`."""
+    """What the body says; of a value that is no object, nothing. Raises `InvalidRequest` and `TooLarge`."""
     if not body.strip():
         raise InvalidRequest("missing request body")
+    if len(body) > MAX_SMALL_BODY_BYTES:
+        raise TooLarge(f"the request's body is over this route's limit of {MAX_SMALL_BODY_BYTES} bytes")
     try:
-        said = lenient.decode(_anything, lambda value: value, body, first_value_only=True)
+        said = lenient.decode(_anything, lambda value: value, lenient.in_utf8(body), first_value_only=True)
     except lenient.Undecodable as error:
         raise InvalidRequest(str(error)) from None
     if not isinstance(said, dict):
