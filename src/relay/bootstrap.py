@@ -20,8 +20,9 @@ from relay.adapters.inbound.control.wire import socket_path
 from relay.adapters.inbound.http.access import to_logger
 from relay.adapters.inbound.http.app import create_api
 from relay.adapters.inbound.http.gate import Gate
+from relay.adapters.inbound.http.hosts import HostNames
+from relay.adapters.inbound.http.origins import BrowserGuard, Origins
 from relay.adapters.inbound.http.server import serve as serve_api
-from relay.adapters.inbound.http.traffic import Traffic
 from relay.adapters.outbound.http.client import HttpxUpstream
 from relay.adapters.outbound.spool.reader import SpoolReader
 from relay.adapters.outbound.spool.spool import Spool
@@ -46,7 +47,7 @@ from relay.configuration import Configuration, examine
 from relay.domain.catalog import Catalog, ProviderEntry
 from relay.live_providers import ConfiguredProviders, Environment, Providers, demo_providers
 from relay.reloading import Reload, signature
-from relay.settings import Settings
+from relay.settings import Server, Settings
 
 CATCH_UP_S = 5.0
 """How long a stopping server goes on settling its books; what is left is settled at the next start."""
@@ -100,8 +101,7 @@ async def serve(
         live = ConfiguredProviders(configuration, environment, http) if configuration else None
         providers = live.in_force() if live else demo_providers(demo_model_url, http)
         authenticate = _authenticate(books, door, settings)
-        traffic = Traffic()
-        api = _build_api(books, providers, authenticate, traffic, logger)
+        api = _build_api(books, providers, authenticate, _guard(settings.server), logger)
         reload = (
             Reload(
                 settings=settings,
@@ -217,8 +217,13 @@ def _refuse_open_door(door: Door, settings: Settings) -> None:
         )
 
 
+def _guard(server: Server) -> BrowserGuard:
+    names = HostNames(own=(server.host,), configured=server.hosts)
+    return BrowserGuard(names, Origins(server.origins))
+
+
 def _build_api(
-    books: Books, providers: Providers, authenticate: Authenticate, traffic: Traffic, logger: Logger
+    books: Books, providers: Providers, authenticate: Authenticate, guard: BrowserGuard, logger: Logger
 ) -> Gate:
     clock, ids = SystemClock(), UuidV7Ids()
     return create_api(
@@ -238,7 +243,7 @@ def _build_api(
         degraded=lambda: [problem for problem in (books.settle.problem, books.keys.problem) if problem],
         access=to_logger(logger),
         log=logger,
-        traffic=traffic,
+        guard=guard,
     )
 
 

@@ -42,9 +42,11 @@ MAX_TOLD = 100
 _FIXED: Mapping[str, Callable[[Settings], object]] = {
     "server.host": lambda settings: settings.server.host,
     "server.port": lambda settings: settings.server.port,
+    "server.origins": lambda settings: settings.server.origins,
+    "server.hosts": lambda settings: settings.server.hosts,
     "database.url": lambda settings: settings.database.url,
 }
-"""Where the relay listens and keeps its books: what only a restart can change."""
+"""Where the relay listens, for whom, and keeps its books: what only a restart can change."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from relay.settings.tree import (
     Server,
     Settings,
 )
-from relay.settings.value_rules import wrong_value
+from relay.settings.value_rules import wrong_origin, wrong_value
 from relay.settings.wording import did_you_mean, fitting
 
 type Report = Callable[[Finding], None]
@@ -69,7 +69,7 @@ def read(
     mistakes += _later_variables(environment)
     given = _Given(tree, document, environment, flags or {}, mistakes)
     settings = Settings(
-        server=given.section("server", Server),
+        server=given.server(),
         auth=given.section("auth", Auth),
         database=given.section("database", Database),
         providers=given.tables("providers"),
@@ -106,6 +106,11 @@ class _Given:
     environment: Mapping[str, str]
     flags: Flags
     mistakes: list[Mistake]
+
+    def server(self) -> Server:
+        """The listener's section, with the origins that two variables of their own add to it."""
+        server = self.section("server", Server)
+        return msgspec.structs.replace(server, origins=(*server.origins, *self._added_origins()))
 
     def section[T: (Server, Auth, Database)](self, name: str, kind: type[T]) -> T:
         """A section with fixed keys, with what was right about it."""
@@ -154,8 +159,21 @@ class _Given:
         }
         if section == "database" and self.environment.get("DATABASE_URL"):
             names.setdefault("url", "DATABASE_URL")
-        values = {key: self.environment[name] for key, name in names.items()}
+        lists = [field.name for field in msgspec.structs.fields(kind) if field.default == ()]
+        values: dict[str, object] = {
+            key: _listed(self.environment[name]) if key in lists else self.environment[name]
+            for key, name in names.items()
+        }
         return _fitting_values(kind, values, self._report_outside("environment", names), strict=False)
+
+    def _added_origins(self) -> Iterator[str]:
+        """`OLLAMA_ORIGINS`, as Ollama reads it, and the same by our name."""
+        for name in ("OLLAMA_ORIGINS", "RELAY_ORIGINS"):
+            for origin in _listed(self.environment.get(name, "")):
+                if wrong := wrong_origin(origin):
+                    self.mistakes.append(_outside("environment", name, Finding((), *wrong)))
+                else:
+                    yield origin
 
     def _from_flags(self, section: str, kind: type[msgspec.Struct]) -> dict[str, object]:
         values = self.flags.get(section, {})
@@ -168,6 +186,10 @@ class _Given:
 
 def _outside(source: str, key: str, finding: Finding) -> Mistake:
     return Mistake(source=source, key=key, reason=finding.reason, suggestion=finding.suggestion)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(word for part in text.split(",") if (word := part.strip()))
 
 
 def _no_table(key: str, header: str) -> Finding:

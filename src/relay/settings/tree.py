@@ -16,11 +16,17 @@ type Flags = Mapping[str, Mapping[str, object]]
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[server]`: the API listener."""
+    """`[server]`: the API listener.
+
+    `origins` are pages that may call it from a browser, and `hosts` names it may be called by, besides those that
+    always may.
+    """
 
     host: Text = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = DEFAULT_PORT
     default_model: Text | None = None
+    origins: tuple[Text, ...] = ()
+    hosts: tuple[Text, ...] = ()
 
 
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -2,6 +2,9 @@
 
 import re
 
+_ORIGIN = re.compile(r"\*|(?:[A-Za-z][A-Za-z0-9+.-]*://|\*)[^\s,/]*")
+_HOST_NAME = re.compile(r"\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[?[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\]?")
+
 
 def wrong_value(key: str, value: object) -> tuple[str, str] | None:
     """Reason and suggestion for a value of the right type that cannot be used."""
@@ -10,8 +13,31 @@ def wrong_value(key: str, value: object) -> tuple[str, str] | None:
             return _wrong_host(value)
         case "url", str():
             return _wrong_database(value)
+        case "origins", tuple():
+            return next(filter(None, map(wrong_origin, value)), None)
+        case "hosts", tuple():
+            return next(filter(None, map(_wrong_host_name, value)), None)
         case _:
             return None
+
+
+def wrong_origin(origin: str) -> tuple[str, str] | None:
+    """As `wrong_value`, for one origin: `scheme://host`, with a port if it has one, and at most one `*`."""
+    if _ORIGIN.fullmatch(origin) and origin.count("*") <= 1:
+        return None
+    return (
+        "holds what is no origin",
+        'Write "https://app.example.com", "https://*.example.com", or "*" for every page there is.',
+    )
+
+
+def _wrong_host_name(name: str) -> tuple[str, str] | None:
+    if _HOST_NAME.fullmatch(name):
+        return None
+    return (
+        "holds what is no host name",
+        'Write names without scheme and port, such as "relay.example.com" or "*.example.com".',
+    )
 
 
 def _wrong_host(host: str) -> tuple[str, str] | None:

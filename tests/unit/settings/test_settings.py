@@ -126,3 +126,33 @@ def test_the_file_is_looked_for_here_then_at_home_then_in_etc(tmp_path: Path) ->
 def test_settings_do_not_show_what_is_in_them(tmp_path: Path) -> None:
     settings = load(file=written(tmp_path, '[providers.a]\napi_key = "sk-canary"\n'), environment={})
     assert "sk-canary" not in repr(settings)
+
+
+def test_pages_and_names_are_lists_in_the_file_and_in_a_variable(tmp_path: Path) -> None:
+    file = written(tmp_path, '[server]\norigins = ["https://a.example"]\nhosts = ["relay", "*.lan", "::1"]\n')
+    server = load(file=file, environment={}).server
+    assert (server.origins, server.hosts) == (("https://a.example",), ("relay", "*.lan", "::1"))
+    replaced = load(file=file, environment={"RELAY_SERVER_HOSTS": "one, two,"}).server
+    assert (replaced.origins, replaced.hosts) == (("https://a.example",), ("one", "two"))
+
+
+def test_the_variables_of_origins_add_to_what_is_written(tmp_path: Path) -> None:
+    file = written(tmp_path, '[server]\norigins = ["https://a.example"]\n')
+    environment = {"OLLAMA_ORIGINS": "https://*.b.example, *", "RELAY_ORIGINS": "app://x"}
+    origins = load(file=file, environment=environment).server.origins
+    assert origins == ("https://a.example", "https://*.b.example", "*", "app://x")
+
+
+@pytest.mark.parametrize(
+    "origin", ["a.example", "https://a.example/", "https://*.*.example", "https://a b", "//a"]
+)
+def test_what_is_no_origin_is_a_mistake_wherever_it_stands(tmp_path: Path, origin: str) -> None:
+    (mistake,) = mistakes_in(tmp_path, f'[server]\norigins = ["{origin}"]\n')
+    assert mistake.line == 2
+    outside = read(file=written(tmp_path, ""), environment={"OLLAMA_ORIGINS": origin}).mistakes
+    assert [(wrong.source, wrong.key) for wrong in outside] == [("environment", "OLLAMA_ORIGINS")]
+
+
+@pytest.mark.parametrize("host", ["http://relay", "relay:80", "re lay", "a.*.example", "*.", "", "relay/x"])
+def test_what_is_no_host_name_is_a_mistake(tmp_path: Path, host: str) -> None:
+    assert len(mistakes_in(tmp_path, f'[server]\nhosts = ["{host}"]\n')) == 1
