@@ -4,7 +4,7 @@ T ?= tests
 # Without a lock file, which would name download addresses; package.json has every version.
 NPM_INSTALL := npm install --prefix tests/e2e/node --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
 
-.PHONY: help setup check format-check lint types imports requirements docs-check fast fix test test-one unit contract architecture e2e laws docs lock upgrade run
+.PHONY: help setup check format-check lint types static imports requirements docs-check fast fix test test-one unit contract architecture e2e laws docs lock upgrade run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,7 +14,10 @@ setup: ## install the pinned environment into .venv, and the packages of Node.js
 	@command -v npm >/dev/null || echo "no npm here: the tests of tests/e2e/node will be skipped"
 	@! command -v npm >/dev/null || $(NPM_INSTALL)
 
-check: format-check lint types requirements fast ## all that a change must pass: format, lint, types, requirements, every test but e2e
+check: ## all that a change must pass: format, lint, types, requirements, every test but e2e and slow
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target static fast
+
+static: format-check lint types requirements ## the checks that run nothing
 
 fix: ## format and apply the safe lint fixes
 	uv run ruff format
@@ -32,8 +35,8 @@ types: ## mypy, strict
 requirements: ## requirements that are missing, unused or only there by accident
 	uv run deptry .
 
-fast: ## every test but e2e
-	uv run pytest -m "not e2e" -n 2
+fast: ## every test but e2e and slow
+	uv run pytest -m "not e2e and not slow" -n 4
 
 test: ## every test
 	uv run pytest

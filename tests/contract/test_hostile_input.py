@@ -45,7 +45,7 @@ SMALL_ROUTES = (
 
 
 def pace() -> float:
-    """How much slower than an idle machine this one is now; never less than 1."""
+    """How much slower than an idle machine of two cores this one is now; never less than 1."""
     sample = json.dumps([{"number": number, "text": "x" * 20} for number in range(5000)])
     began = time.process_time()
     for _ in range(4):
@@ -53,15 +53,22 @@ def pace() -> float:
     return max(1.0, (time.process_time() - began) / 0.02)
 
 
-async def timed(thrown: Target, route: Route, body: bytes, budget_s: float) -> tuple[Answer, float]:
-    """The answer, and the least processor time of up to three tries."""
-    times: list[float] = []
+async def timed(thrown: Target, route: Route, body: bytes) -> tuple[Answer, float]:
+    """The answer, and by how much it went over its budget of processor time in the best of up to three tries.
+
+    A try that is over is set against the machine's pace right after it: a busy machine has slow moments.
+    """
+    excess: list[float] = []
     while True:
         began = time.process_time()
         answer = await call(thrown.listener.api, "POST", route.path, body=body)
-        times.append(time.process_time() - began)
-        if min(times) < budget_s or len(times) == 3:
-            return answer, min(times)
+        took_s = time.process_time() - began
+        budget_s = SERVED_S if answer.status == 200 else REFUSED_S
+        if took_s < budget_s:
+            return answer, 0.0
+        excess.append(took_s - budget_s * pace())
+        if excess[-1] < 0 or len(excess) == 3:
+            return answer, max(0.0, min(excess))
 
 
 def offences(route: Route, answer: Answer) -> Iterator[str]:
@@ -103,17 +110,14 @@ def _refuse(word: str) -> None:
     raise ValueError(f"{word} left for a provider")
 
 
-async def thrown_at(
-    thrown: Target, route: Route, provider: str, hostile: Hostile, slowness: float
-) -> list[str]:
+async def thrown_at(thrown: Target, route: Route, provider: str, hostile: Hostile) -> list[str]:
     body = hostile.spoil(decent(route.body(provider)))
-    answer, took_s = await timed(thrown, route, body, REFUSED_S)
+    answer, excess_s = await timed(thrown, route, body)
     found = [*offences(route, answer), *forwarded_offences(thrown)]
     if answer.status not in STATUSES[hostile.v1 if route.is_openai else hostile.api]:
         found.append(f"status {answer.status}")
-    budget_s = SERVED_S if answer.status == 200 else REFUSED_S
-    if len(body) < SMALL_BYTES and took_s > budget_s * slowness:
-        found.append(f"took {took_s * 1000:.0f} ms")
+    if len(body) < SMALL_BYTES and excess_s:
+        found.append(f"took {excess_s * 1000:.0f} ms too long")
     return [f"{hostile}: {offence}" for offence in found]
 
 
@@ -122,10 +126,10 @@ async def thrown_at(
 async def test_every_hostile_body_is_answered_soon_in_the_routes_own_shape(
     route: Route, provider: str
 ) -> None:
-    thrown, slowness = target(), pace()
+    thrown = target()
     found: list[str] = []
     for hostile in HOSTILE:
-        found += await thrown_at(thrown, route, provider, hostile, slowness)
+        found += await thrown_at(thrown, route, provider, hostile)
     assert found == []
     assert thrown.listener.events == [], "nothing unforeseen happened"
 
@@ -145,6 +149,7 @@ async def test_the_decent_body_that_is_spoilt_is_served(route: Route) -> None:
         assert list(forwarded_offences(thrown)) == []
 
 
+@pytest.mark.slow
 @every_route
 async def test_memory_stays_within_a_hundred_times_the_body(route: Route) -> None:
     """To the provider of the other dialect, for which the body is taken apart."""
@@ -235,7 +240,7 @@ async def test_a_models_name_is_not_believed_by_the_head_of_its_answer(route: Ro
 
 @pytest.mark.parametrize(("method", "path"), SMALL_ROUTES)
 async def test_the_small_routes_answer_every_hostile_body_too(method: str, path: str) -> None:
-    thrown, slowness = target(), pace()
+    thrown = target()
     found = []
     for hostile in HOSTILE:
         body = hostile.spoil(b'{"model": "oai/m", "name": "oai/m", "query": "hi"}')
@@ -244,7 +249,7 @@ async def test_the_small_routes_answer_every_hostile_body_too(method: str, path:
         took_s = time.process_time() - began
         if answer.status >= 500 and answer.status != 501:
             found.append(f"{hostile}: {answer.status} {answer.body[:80]!r}")
-        if took_s > 5 * REFUSED_S * slowness:  # once only, and there are many
+        if took_s > 5 * REFUSED_S and took_s > 5 * REFUSED_S * pace():  # once only, and there are many
             found.append(f"{hostile}: took {took_s * 1000:.0f} ms")
         if answer.status != 200 and len(answer.body) > LONGEST_ERROR_BYTES:
             found.append(f"{hostile}: an error of {len(answer.body)} bytes")
