@@ -4,6 +4,9 @@ T ?= tests
 # Without a lock file, which would name download addresses; package.json has every version.
 NPM_INSTALL := npm install --prefix tests/e2e/node --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
 
+# With compiled modules kept, every process that a test starts is quicker.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup check format-check lint types static imports requirements docs-check fast fix test test-one unit contract architecture e2e laws docs lock upgrade run
 
 help: ## this list
