@@ -96,6 +96,7 @@ def test_a_failure_after_the_first_byte_ends_the_stream_and_is_read_as_one(
     assert "words" in read.message or read.status == 502, "only a credential's words are kept back"
 
 
+@pytest.mark.law
 @pytest.mark.parametrize("language", LANGUAGES, ids=str)
 def test_any_words_make_a_body_that_reads_back_on_one_line(language: Language) -> None:
     @given(texts())

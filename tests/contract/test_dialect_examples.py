@@ -81,6 +81,7 @@ class Tally:
         assert set(expected) <= set(self.marks), f"never seen: {set(expected) - set(self.marks)}"
 
 
+@pytest.mark.law
 def tally_requests(strategy: st.SearchStrategy[ChatRequest]) -> Tally:
     tally = Tally()
 
@@ -107,6 +108,7 @@ def test_what_a_dialect_cannot_carry_does_not_make_its_examples_poor(language: L
     tally_requests(encodable(language)).check(*MARKS.get(language.dialect.name, TALK))
 
 
+@pytest.mark.law
 def test_a_fifth_of_the_answers_carry_tools_or_thinking() -> None:
     tally = Tally()
 
@@ -118,6 +120,7 @@ def test_a_fifth_of_the_answers_carry_tools_or_thinking() -> None:
     tally.check("tools", "thinking", "refusal", "logprobs", "usage", "choices")
 
 
+@pytest.mark.law
 def test_the_texts_hold_every_awkward_character_and_no_lone_surrogate() -> None:
     seen: set[str] = set()
 

@@ -21,7 +21,7 @@ from tests.support.laws.totality import ASKED_TOTAL, TOTAL_LAWS, bounded
 LAWS = (*ANSWER_LAWS, *STREAM_LAWS, *REQUEST_LAWS, *LOSS_LAWS, *CLIENT_LAWS, *STYLE_LAWS, *TOTAL_LAWS)
 PAIRS = [Pair(provider, client) for provider in LANGUAGES for client in LANGUAGES]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.law, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("law", LAWS, ids=str)

@@ -184,6 +184,7 @@ RARE = (
 """What the generated answers seldom or never hold, or by luck: what is generated depends on what was imported."""
 
 
+@pytest.mark.law
 @pytest.mark.parametrize("language", CLIENT_LANGUAGES, ids=str)
 def test_norm_changes_what_poverty_says_and_nothing_else(language: ClientLanguage) -> None:
     shown: set[str] = set()

@@ -22,7 +22,7 @@ _ONLY_OF: Mapping[str, tuple[str, ...]] = {
 def model_findings(models: Mapping[str, Model]) -> Iterator[Finding]:
     """What is wrong with the models, their fields taken for right. Paths begin at the model's name."""
     for name, model in models.items():
-        for rule in (_name, _kind, _wildcards, _tags):
+        for rule in (_name, _kind, _blanks, _wildcards, _tags):
             yield from rule(name, model)
     yield from _same_names(models)
     yield from _loops(models)
@@ -54,6 +54,12 @@ def _kind(name: str, model: Model) -> Iterator[Finding]:
                 yield Finding(
                     (name, key), f"means nothing beside {given[0]}", f"It goes with {' or '.join(kinds)}."
                 )
+
+
+def _blanks(name: str, model: Model) -> Iterator[Finding]:
+    for path, text in (*_targets(name, model), ((name, "redirect"), model.redirect or "-")):
+        if text != text.strip():
+            yield Finding(path, "holds blanks at its ends", "Remove them.")
 
 
 def _wildcards(name: str, model: Model) -> Iterator[Finding]:

@@ -49,8 +49,8 @@ def providers() -> st.SearchStrategy[tuple[ProviderEntry, ...]]:
 
 @cache
 def virtuals() -> st.SearchStrategy[tuple[VirtualModel, ...]]:
-    """Virtual models whose targets are any names, each other's and their own included."""
-    name, target = st.sampled_from(VIRTUALS), names()
+    """Virtual models whose targets are any names but blank ones, each other's and their own included."""
+    name, target = st.sampled_from(VIRTUALS), names().filter(str.strip)
     targets = st.lists(target, min_size=1, max_size=4).map(tuple)
     candidates = st.lists(st.builds(RouterCandidate, model=target), min_size=1, max_size=3).map(tuple)
     wildcard = st.sampled_from(WILDCARDS).map(lambda pair: Redirect(name=pair[0], target=pair[1]))

@@ -55,7 +55,8 @@ def _may_wait(status: int) -> bool:
 
 
 def _number(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"\d{1,18}(?:\.\d{1,9})?", text.strip(), re.ASCII) else None
+    text = text.strip(" \t")
+    return float(text) if re.fullmatch(r"\d{1,18}(?:\.\d{1,9})?", text, re.ASCII) else None
 
 
 def _unix_s(text: str) -> float | None:
