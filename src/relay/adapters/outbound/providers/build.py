@@ -1,7 +1,7 @@
 """From specs to live objects: backends for calls, listers for the catalog."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -13,8 +13,9 @@ from relay.adapters.outbound.http.embedding_backend import HttpEmbeddingBackend
 from relay.adapters.outbound.http.endpoint import Endpoint
 from relay.adapters.outbound.http.interface import UpstreamHttp
 from relay.adapters.outbound.http.model_management import HttpModelManagement
+from relay.adapters.outbound.providers.corrected_backend import CorrectedBackend
 from relay.adapters.outbound.providers.discovery import HttpModelLister
-from relay.adapters.outbound.providers.quirks import apply, with_system_prompt
+from relay.adapters.outbound.providers.quirks import Quirks, apply, with_system_prompt
 from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
 from relay.adapters.outbound.secrets import Key, find_key
 from relay.application.manage.models import ModelManagement
@@ -112,9 +113,11 @@ def _embedding_backend(spec: ProviderSpec, endpoint: Endpoint) -> HttpEmbeddingB
     )
 
 
-def _backend(spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]) -> HttpBackend:
+def _backend(
+    spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]
+) -> CorrectedBackend:
     prompt = spec.quirks.system_prompt
-    return HttpBackend(
+    backend = HttpBackend(
         endpoint=endpoint,
         dialect=dialects[spec.dialect],
         completions=dialects[spec.completions] if spec.completions else None,
@@ -122,6 +125,14 @@ def _backend(spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectNa
         prepare=partial(with_system_prompt, prompt=prompt) if prompt else as_it_is,
         edit=partial(_edited, spec),
         on_disconnect=spec.on_disconnect,
+    )
+    spoken: set[DialectName] = {spec.dialect, *((spec.completions,) if spec.completions else ())}
+    return CorrectedBackend(
+        backend=backend,
+        translating=replace(backend, passes_through=False),
+        passes_for=frozenset(spoken if backend.passes_through else ()),
+        thinks_in_text=partial(_thinks_in_text, spec),
+        plain_tool_names=spec.dialect == "openai.chat",
     )
 
 
@@ -142,9 +153,17 @@ def _listed(
 
 
 def _edited(spec: ProviderSpec, body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
+    return apply(body, _quirks_of(spec, model))
+
+
+def _thinks_in_text(spec: ProviderSpec, model: str) -> bool:
+    return any(quirks.thinking_tags for quirks in _quirks_of(spec, model))
+
+
+def _quirks_of(spec: ProviderSpec, model: str) -> tuple[Quirks, ...]:
     name = model.lower()
     profiles = (quirks for pattern, quirks in spec.profiles.items() if fnmatchcase(name, pattern.lower()))
-    return apply(body, (spec.quirks, *profiles))
+    return (spec.quirks, *profiles)
 
 
 def _auth_headers(auth: Auth, key: Key) -> dict[str, str]:

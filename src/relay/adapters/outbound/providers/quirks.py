@@ -1,4 +1,4 @@
-"""How a provider's requests differ from its dialect: a closed vocabulary of edits at the top level of the body.
+"""How a provider differs from its dialect: a closed vocabulary, most of it edits at the top level of a request.
 
     rename         a field that has another name there
     drop           fields that are refused there; what was set is reported as a loss
@@ -6,6 +6,8 @@
     value_map      texts that are said otherwise there: by another text, or by the members that take the place
                    of the field (`reasoning_effort = { none = { thinking = { type = "disabled" } } }`)
     system_prompt  put first when the conversation has none; rules out passing a client's body through
+    thinking_tags  thoughts stand in the answer's text, between `<think>` and `</think>`: they are taken out of its
+                   beginning; rules out passing bytes through
 
 A provider that needs more needs a module of its own, not another word.
 """
@@ -30,6 +32,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     set_default: Mapping[str, Any] = {}
     value_map: Mapping[str, Mapping[str, str | Mapping[str, Any]]] = {}
     system_prompt: str = ""
+    thinking_tags: bool = False
 
     @property
     def edits_body(self) -> bool:

@@ -1,0 +1,105 @@
+"""A provider whose calls and answers are set right on the way: a `ChatBackend` around one.
+
+Where bytes pass between client and provider of one dialect, they go on passing: such a provider obeys the dialect,
+so JSON that was asked for has no fence. Only a name of a tool that would be refused, or a model that is known to
+think in its text, makes such a call one that is decoded and encoded anew.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from relay.adapters.outbound.providers.text_corrections import (
+    Correction,
+    FenceScanner,
+    ScannedText,
+    TagScanner,
+)
+from relay.adapters.outbound.providers.tool_names import ToolNames, may_be_odd
+from relay.application.ports import ChatBackend, Exchange, OnDisconnect, Piece, UpstreamCall
+from relay.domain.chat import ChatRequest, DialectName
+
+CITING: DialectName = "openai.chat"
+"""The one dialect in which a client can be told of citations."""
+
+LOST_CITATIONS = "annotations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectedBackend:
+    """A `ChatBackend`. `translating` is the same provider as `backend`, but for never passing bytes.
+
+    `passes_for` are the dialects whose clients' bytes pass, `thinks_in_text` tells the models that put thoughts
+    into their text; with `plain_tool_names` the provider takes no others than those of OpenAI's chat.
+    """
+
+    backend: ChatBackend
+    translating: ChatBackend
+    passes_for: frozenset[DialectName]
+    thinks_in_text: Callable[[str], bool]
+    plain_tool_names: bool
+
+    @property
+    def on_disconnect(self) -> OnDisconnect:
+        """As `ChatBackend.on_disconnect`."""
+        return self.backend.on_disconnect
+
+    async def open(self, call: UpstreamCall) -> Exchange:
+        """As `ChatBackend.open`; also raises what the client's body gives cause for."""
+        if call.original.dialect in self.passes_for and self._may_pass(call):
+            return await self.backend.open(call)
+        request = call.original.decode()
+        names = ToolNames(request) if self.plain_tool_names else None
+        if names:
+            call = _asking(call, names.written(request))
+        corrections = self._corrections(call, request, names)
+        exchange = await self.translating.open(call)
+        return CorrectedExchange(exchange, corrections) if corrections else exchange
+
+    def _may_pass(self, call: UpstreamCall) -> bool:
+        if self.thinks_in_text(call.model):
+            return False
+        is_plain = not (self.plain_tool_names and may_be_odd(call.original.body))
+        return is_plain or not ToolNames(call.original.decode())
+
+    def _corrections(
+        self, call: UpstreamCall, request: ChatRequest, names: ToolNames | None
+    ) -> list[Correction]:
+        corrections: list[Correction] = [names] if names else []
+        if self.thinks_in_text(call.model):
+            corrections.append(ScannedText(TagScanner))
+        if request.output is not None:
+            corrections.append(ScannedText(FenceScanner))
+        return corrections
+
+
+class CorrectedExchange:
+    """An `Exchange` whose events go through the corrections, in their order."""
+
+    def __init__(self, exchange: Exchange, corrections: Sequence[Correction]) -> None:
+        self.passes = False
+        self.status = exchange.status
+        self._exchange = exchange
+        self._corrections = corrections
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """As `AcceptedCall.losses`."""
+        return self._exchange.losses
+
+    async def read(self) -> Piece:
+        """As `Exchange.read`."""
+        while True:
+            piece = await self._exchange.read()
+            events = piece.events
+            for correction in self._corrections:
+                events = correction.correct(events)
+            if events or piece.last:
+                return Piece(events=events, last=piece.last)
+
+    async def aclose(self) -> None:
+        """As `Exchange.aclose`."""
+        await self._exchange.aclose()
+
+
+def _asking(call: UpstreamCall, request: ChatRequest) -> UpstreamCall:
+    return replace(call, original=replace(call.original, decode=lambda: request))
