@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 
 from relay.adapters.inbound.cli.main import run
-from relay.adapters.inbound.cli.programs import Programs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -13,10 +12,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(_programs, arguments)
 
 
-def _programs() -> Programs:
-    from relay.programs import CommandPrograms
+def _programs() -> object:
+    from relay.programs import programs
 
-    return CommandPrograms(os.environ)
+    return programs(os.environ)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from pathlib import Path
 import anyio
 
 from relay.adapters.inbound.cli.port_diagnosis import explain_busy_port
-from relay.adapters.inbound.cli.programs import Refused, ServerStarted
+from relay.adapters.inbound.cli.programs import ServerStarted
+from relay.adapters.inbound.cli.refusal import Refused
 from relay.adapters.inbound.control.catalog import catalog_handlers
 from relay.adapters.inbound.control.config import config_handlers
 from relay.adapters.inbound.control.keys import key_handlers

@@ -8,17 +8,14 @@ from pathlib import Path
 import msgspec
 
 from relay.adapters.inbound.cli.programs import (
-    BAD_CONFIGURATION,
-    FAILED,
-    NOT_FOUND,
-    NOT_REACHED,
     Checked,
     ExplainedName,
     ModelLine,
-    Refused,
+    Programs,
     Reloaded,
     ServerStarted,
 )
+from relay.adapters.inbound.cli.refusal import BAD_CONFIGURATION, FAILED, NOT_FOUND, NOT_REACHED, Refused
 from relay.adapters.inbound.control.client import NoServer, send
 from relay.adapters.inbound.control.client import Refused as ServerRefused
 from relay.adapters.inbound.control.wire import Answer, socket_path
@@ -28,6 +25,7 @@ from relay.domain.catalog import Catalog
 from relay.domain.errors import RelayError
 from relay.domain.keys import KeyRecord
 from relay.settings import ConfigurationError, Database, Settings, in_order, read
+from relay.starting import starting
 
 DEMO_FOLDER = Path("relay-demo")
 DEMO_DATABASE = Database(url=f"sqlite:///{DEMO_FOLDER}/relay.db")
@@ -58,13 +56,14 @@ class CommandPrograms:
         self, settings: Settings, *, insecure: bool, watch: bool, started: Callable[[ServerStarted], None]
     ) -> None:
         """As `Programs.serve`."""
-        from relay import bootstrap
+        with starting() as ready:
+            from relay import bootstrap
 
-        _serve(bootstrap.serve(settings, self._environment, insecure=insecure, watch=watch, started=started))
+            told = _both(ready, started)
+            _serve(bootstrap.serve(settings, self._environment, insecure=insecure, watch=watch, started=told))
 
     def demo(self, settings: Settings, *, started: Callable[[ServerStarted], None]) -> None:
         """As `Programs.demo`."""
-        from relay import bootstrap
         from relay.adapters.outbound.demo.local_model import LocalModel, LocalModelMissing
 
         try:
@@ -74,7 +73,11 @@ class CommandPrograms:
         DEMO_FOLDER.mkdir(exist_ok=True)
         server = msgspec.structs.replace(settings.server, host="127.0.0.1", default_model=None)
         demo = Settings(server=server, auth=settings.auth, database=DEMO_DATABASE)
-        _serve(bootstrap.serve(demo, {}, insecure=False, started=started, demo_model_url=model.base_url))
+        with starting() as ready:
+            from relay import bootstrap
+
+            told = _both(ready, started)
+            _serve(bootstrap.serve(demo, {}, insecure=False, started=told, demo_model_url=model.base_url))
 
     def check_configuration(self, file: Path | None) -> Checked:
         """As `Programs.check_configuration`."""
@@ -163,7 +166,7 @@ class CommandPrograms:
     def list_keys(self, settings: Settings) -> Sequence[KeyRecord]:
         """As `Programs.list_keys`."""
         from relay.adapters.outbound.storage.administration import reading
-        from relay.adapters.outbound.storage.repositories import SqlKeyListing
+        from relay.adapters.outbound.storage.key_records import SqlKeyListing
         from relay.application.manage.keys import ListKeys
 
         path = _books(settings)
@@ -214,6 +217,11 @@ class CommandPrograms:
         return _run(report())
 
 
+def programs(environment: Mapping[str, str]) -> Programs:
+    """What the commands run, with the configuration of this environment."""
+    return CommandPrograms(environment)
+
+
 def _books(settings: Settings) -> Path:
     """The database a command looks into: the configured one, else the demo's where only that exists."""
     path = settings.database.path
@@ -240,6 +248,16 @@ def _run[T](work: Coroutine[None, None, T], run: Callable[[Coroutine[None, None,
         raise Refused(f"the books cannot be read: {error}", NOT_REACHED) from None
     except ConfigurationError as error:
         raise Refused(str(error), BAD_CONFIGURATION) from None
+
+
+def _both(
+    ready: Callable[[], None], started: Callable[[ServerStarted], None]
+) -> Callable[[ServerStarted], None]:
+    def tell(server: ServerStarted) -> None:
+        ready()
+        started(server)
+
+    return tell
 
 
 def _serve(work: Coroutine[None, None, None]) -> None:

@@ -2,9 +2,32 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests.architecture import rules
 from tests.architecture.repository import ROOT, python_files, tree
+from tests.support.process import clean_environment
+
+HEAVY = frozenset(
+    {
+        "advanced_alchemy",
+        "alembic",
+        "anyio",
+        "asyncio",
+        "httpx2",
+        "litestar",
+        "msgspec",
+        "relay.domain",
+        "relay.settings",
+        "rich.console",
+        "sqlalchemy",
+        "structlog",
+        "uvicorn",
+    }
+)
+"""What a command that reads no configuration and calls nobody can do without."""
 
 
 def test_the_layers_hold() -> None:
@@ -65,3 +88,47 @@ def test_nothing_imports_the_unmaintained_http_client() -> None:
 
 def test_the_package_itself_imports_nothing() -> None:
     assert not list(rules.imported(tree("src/relay/__init__.py")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed", "most"),
+    [
+        (("--version",), set(), 160),
+        (("--help",), {"rich.console"}, 296),
+        (("keys", "--help"), {"rich.console", "msgspec", "relay.domain", "relay.settings"}, 355),
+        (("config", "check"), {"msgspec", "relay.domain", "relay.settings", "anyio", "asyncio"}, 340),
+    ],
+)
+def test_a_command_loads_what_it_needs_alone(
+    arguments: tuple[str, ...], allowed: set[str], most: int, tmp_path: Path
+) -> None:
+    """The most modules are those of today and a fifth more; the interpreter's own vary with its version."""
+    loaded = loaded_by("-m", "relay", *arguments, folder=tmp_path)
+    assert loaded & HEAVY <= allowed
+    assert len(loaded) <= most, len(loaded)
+
+
+@pytest.mark.parametrize("arguments", [("keys", "list"), ("usage",)])
+def test_a_command_that_reads_the_books_loads_no_web_framework(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    made = "from relay.adapters.outbound.storage.schema import bring_up; from pathlib import Path"
+    loaded_by("-c", f"{made}; bring_up(Path('relay.db'))", folder=tmp_path)
+    loaded = loaded_by("-m", "relay", *arguments, folder=tmp_path)
+    assert "sqlalchemy" in loaded
+    assert loaded & {"advanced_alchemy", "alembic", "httpx2", "litestar", "structlog", "uvicorn"} == set()
+
+
+def loaded_by(*arguments: str, folder: Path) -> set[str]:
+    """The modules that a run of this interpreter imports."""
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments],
+        cwd=folder,
+        env=clean_environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    lines = (line for line in ran.stderr.splitlines() if line.startswith("import time:"))
+    return {line.rpartition("|")[2].strip() for line in lines}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from relay.adapters.outbound.storage.engine import Database
+from relay.adapters.outbound.storage.key_records import SqlKeyListing
 from relay.adapters.outbound.storage.key_ring import KeyRing
-from relay.adapters.outbound.storage.repositories import SqlKeyListing
 from relay.adapters.outbound.storage.schema import bring_up
 from relay.adapters.outbound.storage.unit_of_work import open_work
 from relay.adapters.outbound.storage.usage_store import SqlUsageStore

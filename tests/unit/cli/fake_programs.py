@@ -6,16 +6,16 @@ from pathlib import Path
 
 from relay.adapters.inbound.cli.main import run
 from relay.adapters.inbound.cli.programs import (
-    NOT_FOUND,
     Checked,
     ExplainedName,
     ExplainedStep,
     ModelLine,
+    Programs,
     ProviderLine,
-    Refused,
     Reloaded,
     ServerStarted,
 )
+from relay.adapters.inbound.cli.refusal import NOT_FOUND, Refused
 from relay.application.report_usage import ModelTotals, RequestsPage, RequestsQuery, UsageRow
 from relay.domain.keys import KeyRecord
 from relay.domain.tags import Tag
@@ -151,5 +151,5 @@ class FakePrograms:
         raise Refused(f"key {name!r} not found", NOT_FOUND)
 
 
-def call(programs: FakePrograms, *arguments: str) -> int:
+def call(programs: Programs, *arguments: str) -> int:
     return run(lambda: programs, arguments)

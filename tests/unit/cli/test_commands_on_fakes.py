@@ -4,11 +4,8 @@ import json
 
 import pytest
 
-from relay.adapters.inbound.cli.programs import (
-    BAD_CONFIGURATION,
-    ModelLine,
-    Refused,
-)
+from relay.adapters.inbound.cli.programs import ModelLine
+from relay.adapters.inbound.cli.refusal import BAD_CONFIGURATION, Refused
 from relay.application.report_usage import RequestsQuery
 from relay.domain.keys import KeyRecord
 from tests.unit.cli.fake_programs import NOW_MS, FakePrograms, call

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.adapters.inbound.cli.programs import NOT_REACHED, Checked, Refused, Reloaded
+from relay.adapters.inbound.cli.programs import Checked, Reloaded
+from relay.adapters.inbound.cli.refusal import NOT_REACHED, Refused
 from relay.settings import Mistake
 from tests.unit.cli.fake_programs import FakePrograms, call
 

@@ -6,7 +6,8 @@ from typing import cast
 import msgspec
 import rich_click as click
 
-from relay.adapters.inbound.cli.programs import BAD_CONFIGURATION, Checked, Refused
+from relay.adapters.inbound.cli.programs import Checked
+from relay.adapters.inbound.cli.refusal import BAD_CONFIGURATION, Refused
 from relay.adapters.inbound.cli.session import print_json, programs
 from relay.settings import spelled_out
 

@@ -3,7 +3,8 @@
 import msgspec
 import rich_click as click
 
-from relay.adapters.inbound.cli.programs import NOT_FOUND, ExplainedName, Refused
+from relay.adapters.inbound.cli.programs import ExplainedName
+from relay.adapters.inbound.cli.refusal import NOT_FOUND, Refused
 from relay.adapters.inbound.cli.session import print_json, programs, settings
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import rich_click as click
 
-from relay.adapters.inbound.cli.programs import Refused
+from relay.adapters.inbound.cli.refusal import Refused
 from relay.adapters.inbound.cli.session import print_json, print_table, programs, settings
 from relay.domain.keys import KeyRecord
 

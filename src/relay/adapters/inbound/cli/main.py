@@ -8,7 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from relay import __version__
-from relay.adapters.inbound.cli.programs import Programs, Refused
+from relay.adapters.inbound.cli.refusal import Refused
 
 _COMMANDS = {
     "serve": "Serve the API.",
@@ -29,16 +29,22 @@ class _LazyGroup(click.RichGroup):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"{_PACKAGE}.{cmd_name}")
-        command = module.command
-        assert isinstance(command, click.Command)  # noqa: S101 - our own modules
-        return command
+        """What the list of commands shows of it."""
+        short = _COMMANDS.get(cmd_name)
+        return click.RichCommand(name=cmd_name, help=short) if short else None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command itself."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, found and _loaded(name or ""), rest
+
+
+def _loaded(name: str) -> click.Command:
+    command = importlib.import_module(f"{_PACKAGE}.{name}").command
+    assert isinstance(command, click.Command)  # noqa: S101 - our own modules
+    return command
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,9 +60,10 @@ def _relay(ctx: click.Context, config: Path | None) -> None:
     ctx.meta["config"] = config
 
 
-def run(programs: Callable[[], Programs], arguments: Sequence[str] | None = None) -> int:
-    """Run one command with the programs that `programs` loads when they are needed.
+def run(programs: Callable[[], object], arguments: Sequence[str] | None = None) -> int:
+    """Run one command with the `Programs` that `programs` loads when they are needed.
 
+    They are not named as such here: with that type comes the domain, which `--version` and `--help` do without.
     The exit code: 0 done, 1 failed, 2 usage, 3 not found, 4 configuration, 5 not reached, 130 interrupted.
     """
     try:

@@ -1,6 +1,5 @@
 """Who holds the port: asked of the port itself, so that the error can say what to do."""
 
-import http.client
 import json
 from dataclasses import dataclass
 
@@ -46,6 +45,8 @@ def _version(host: str, port: int) -> str:
 
 
 def _get(host: str, port: int, path: str) -> Answer | None:
+    import http.client  # much for the one start in a hundred whose port is taken
+
     connection = http.client.HTTPConnection(host, port, timeout=ASK_S)
     try:
         connection.request("GET", path)

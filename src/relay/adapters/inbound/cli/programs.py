@@ -9,9 +9,6 @@ from relay.application.report_usage import ModelTotals, RequestsPage, RequestsQu
 from relay.domain.keys import KeyRecord
 from relay.settings import Mistake, Settings
 
-FAILED, NOT_FOUND, BAD_CONFIGURATION, NOT_REACHED = 1, 3, 4, 5
-"""Exit codes; 0 is done, 2 wrong usage, 130 interrupted."""
-
 type ProviderState = Literal["configured", "no key"]
 
 
@@ -83,14 +80,6 @@ class Reloaded(Checked):
 
     is_changed: bool = False
     needs_restart: tuple[str, ...] = ()
-
-
-class Refused(Exception):
-    """A command that cannot do what was asked; `exit_code` as the documentation of exit codes says."""
-
-    def __init__(self, message: str, exit_code: int = FAILED) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 class Programs(Protocol):

@@ -5,7 +5,7 @@ import re
 import msgspec
 import rich_click as click
 
-from relay.adapters.inbound.cli.programs import Refused
+from relay.adapters.inbound.cli.refusal import Refused
 from relay.adapters.inbound.cli.session import print_json, print_table, programs, settings
 from relay.application.report_usage import MAX_LIMIT, ModelTotals, RequestsQuery, UsageRow
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from relay.adapters.outbound.storage.engine import in_transaction
-from relay.adapters.outbound.storage.repositories import SqlKeyRepository
+from relay.adapters.outbound.storage.key_records import key_records
 from relay.adapters.outbound.storage.tables import ConfigVersionRow
 from relay.application.settle_usage import StoreUnavailable
 from relay.domain.keys import KeyRecord
@@ -39,7 +39,7 @@ class KeyRing:
         async with in_transaction(self._reader) as session:
             version = await session.scalar(select(ConfigVersionRow.version))
             if version != self._version:
-                records = await SqlKeyRepository(session).all()
+                records = await key_records(session)
                 self._records = {record.public_id: record for record in records}
                 self._version = version
 

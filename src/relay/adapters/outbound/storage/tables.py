@@ -7,6 +7,7 @@ domain's. `migrations/` must lead to exactly this; a test compares them.
 """
 
 from sqlalchemy import (
+    UUID,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -19,7 +20,6 @@ from sqlalchemy import (
     Text,
     false,
 )
-from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 EventId = String(36).with_variant(UUID(as_uuid=False), "postgresql")
