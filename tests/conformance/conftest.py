@@ -121,6 +121,7 @@ def _configure(folder: Path, upstream: ScriptedUpstream) -> None:
                 "direct": {"kind": "openai", "base_url": upstream.openai_url, "api_key": "sk-test"},
                 "slow": {**_unlisted(upstream.openai_url), "timeouts": {"first_byte_s": 0.3}},
                 "gone": _unlisted("http://127.0.0.1:9/v1"),
+                "tagged": {**_unlisted(upstream.openai_url), "quirks": {"thinking_tags": True}},
             },
             "models": {name: {"target": target} for name, target in ALIASES.items()},
         },

@@ -6,22 +6,31 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from tests.conformance.asking import (
     TEXT,
     chat,
+    deltas_of,
     error_of,
     every_provider,
     message_of,
     streamed_or_whole,
+    translated,
 )
 from tests.conformance.wire import Answer, Api
-from tests.support.declarations import WEATHER
+from tests.support.declarations import SCHEMA, WEATHER
 from tests.support.official_clients import openai_client
 from tests.support.pictures import png
 from tests.support.upstream import ScriptedUpstream
 
 pytestmark = pytest.mark.e2e
+
+
+class City(BaseModel):
+    """What a program may want an answer to be."""
+
+    city: str
 
 
 def picture(url: str) -> list[Any]:
@@ -94,7 +103,9 @@ def test_an_address_of_a_picture_is_refused_where_the_provider_fetches_none(
 ) -> None:
     answer = chat(api, "oll/image", messages=picture("http://127.0.0.1/picture.png"))
     assert answer.status == 400
-    assert error_of(answer)["param"] == "messages"
+    error = error_of(answer)
+    assert error["param"] == "messages"
+    assert "data:" in error["message"]
     assert upstream.ledger.chats == []
 
 
@@ -183,6 +194,46 @@ def test_an_answer_of_calls_alone_has_a_content_of_null(api: Api, provider: str)
     assert len(message["tool_calls"]) == 1
     assert "content" in message
     assert message["content"] is None
+
+
+FENCED = '```json\n{"city": "Köln"}\n```'
+
+
+def repeated(api: Api, model: str, text: str, *, stream: bool, **options: Any) -> str:
+    """The text of a provider that says what it was told."""
+    answer = chat(api, model, messages=[{"role": "user", "content": text}], stream=stream, **options)
+    messages = deltas_of(answer) if stream else [message_of(answer)]
+    return "".join(message.get("content") or "" for message in messages)
+
+
+@pytest.mark.conformance("openai", 45)
+@translated
+@streamed_or_whole
+@pytest.mark.parametrize("kind", ["json_schema", "json_object"])
+def test_json_that_was_asked_for_has_no_fence(api: Api, provider: str, stream: bool, kind: str) -> None:
+    schema = {"json_schema": {"name": "place", "schema": SCHEMA}} if kind == "json_schema" else {}
+    for model in ("echo", "fault/split?of=echo&n=1"):
+        text = repeated(
+            api, f"{provider}/{model}", FENCED, stream=stream, response_format={"type": kind, **schema}
+        )
+        assert json.loads(text) == {"city": "Köln"}
+
+
+@pytest.mark.conformance("openai", 45)
+@translated
+def test_openai_python_parses_fenced_json_into_the_type_asked_for(api: Api, provider: str) -> None:
+    with openai_client(api.url) as client:
+        answer = client.chat.completions.parse(
+            model=f"{provider}/echo", messages=[{"role": "user", "content": FENCED}], response_format=City
+        )
+    assert answer.choices[0].message.parsed == City(city="Köln")
+
+
+@pytest.mark.conformance("openai", 45)
+@every_provider
+@streamed_or_whole
+def test_a_fence_in_any_other_answer_stays(api: Api, provider: str, stream: bool) -> None:
+    assert repeated(api, f"{provider}/echo", FENCED, stream=stream) == FENCED
 
 
 @pytest.mark.conformance("openai")

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.asking import TEXT, chat, deltas_of, message_of
+from tests.conformance.asking import (
+    TEXT,
+    chat,
+    deltas_of,
+    every_provider,
+    message_of,
+    streamed_or_whole,
+)
 from tests.conformance.conftest import Place, relay_with
 from tests.conformance.wire import Api
 from tests.support.upstream import ScriptedUpstream
@@ -95,6 +102,34 @@ def test_reasoning_under_any_name_comes_out_before_the_text(api: Api, model: str
     assert "".join(deltas[place]["content"] for place in texts) == TEXT
     assert max(thoughts) < min(texts)
     assert message_of(chat(api, model))["reasoning_content"] == "h00 h01 h02 "
+
+
+TAGGED = "<think>\nIs it 漢字?\n</think>\n\nIt is."
+
+
+def repeated(api: Api, model: str, text: str, *, stream: bool) -> tuple[str, str]:
+    """What a provider that says what it was told is understood to have thought and said."""
+    answer = chat(api, model, messages=[{"role": "user", "content": text}], stream=stream)
+    deltas = deltas_of(answer) if stream else [message_of(answer)]
+    thought = "".join(delta.get("reasoning_content") or "" for delta in deltas)
+    return thought, "".join(delta.get("content") or "" for delta in deltas)
+
+
+@pytest.mark.conformance("openai", 86)
+@streamed_or_whole
+@pytest.mark.parametrize("model", ["echo", "fault/split?of=echo&n=1"])
+def test_thoughts_in_the_text_are_taken_out_where_a_provider_is_known_for_them(
+    api: Api, model: str, stream: bool
+) -> None:
+    said = repeated(api, f"tagged/{model}", TAGGED, stream=stream)
+    assert said == ("Is it 漢字?\n", "It is.")
+
+
+@pytest.mark.conformance("openai", 86)
+@streamed_or_whole
+@every_provider
+def test_other_providers_may_speak_of_thinking(api: Api, provider: str, stream: bool) -> None:
+    assert repeated(api, f"{provider}/echo", TAGGED, stream=stream) == ("", TAGGED)
 
 
 @pytest.mark.conformance("openai")

@@ -1,14 +1,23 @@
 """Tool calls through OpenAI's chat: their chunks, ids, arguments and finish."""
 
 import json
+import re
 from collections import defaultdict
 from typing import Any
 
 import pytest
 
-from tests.conformance.asking import HELLO, chat, deltas_of, every_provider, message_of, translated
+from tests.conformance.asking import (
+    HELLO,
+    chat,
+    deltas_of,
+    every_provider,
+    message_of,
+    streamed_or_whole,
+    translated,
+)
 from tests.conformance.wire import Answer, Api
-from tests.support.declarations import CLOCK, WEATHER
+from tests.support.declarations import CLOCK, SCHEMA, WEATHER
 from tests.support.official_clients import openai_client
 from tests.support.upstream import ScriptedUpstream
 
@@ -142,3 +151,38 @@ def test_openai_pythons_helper_puts_calls_together(api: Api, provider: str, scri
     calls = message.tool_calls or []
     assert [call.function.name for call in calls] == ["weather", "clock"]
     assert [json.loads(call.function.arguments) for call in calls] == [ARGUMENTS, {}]
+
+
+ODD_NAMES = ["n" * 80, "files.read"]
+TAKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def called_before(name: str) -> list[Any]:
+    """A conversation in which the tool was already of use."""
+    call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": "{}"}}
+    return [
+        *HELLO,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+        {"role": "user", "content": "and tomorrow?"},
+    ]
+
+
+@pytest.mark.conformance("openai", 82)
+@every_provider
+@streamed_or_whole
+@pytest.mark.parametrize("name", ODD_NAMES, ids=["long", "dotted"])
+def test_a_tool_may_have_any_name(
+    api: Api, upstream: ScriptedUpstream, provider: str, stream: bool, name: str
+) -> None:
+    tool = {"type": "function", "function": {"name": name, "parameters": SCHEMA}}
+    answer = chat(
+        api, f"{provider}/tools?calls=2", tools=[tool, CLOCK], messages=called_before(name), stream=stream
+    )
+    messages = deltas_of(answer) if stream else [message_of(answer)]
+    functions = [call["function"] for message in messages for call in message.get("tool_calls") or ()]
+    assert [function["name"] for function in functions if "name" in function] == [name, "clock"]
+    body = upstream.ledger.chats[-1].body
+    sent = body["tools"][0]["function"]["name"]
+    assert body["messages"][1]["tool_calls"][0]["function"]["name"] == sent
+    assert sent == name if provider == "oll" else TAKEN.fullmatch(sent)

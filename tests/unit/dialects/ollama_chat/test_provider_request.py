@@ -69,7 +69,7 @@ def test_an_image_goes_as_bare_base64() -> None:
 def test_an_image_by_url_is_refused_by_name_of_the_missing_setting() -> None:
     with pytest.raises(Unsupported) as refused:
         encoded(message("user", Image(url="https://example.com/a.png")))
-    assert refused.value.message == "image URLs are not fetched by this relay; send the image inline"
+    assert "send the image inline, as a data: URI" in refused.value.message
 
 
 def test_calls_and_results_carry_index_id_and_name() -> None:

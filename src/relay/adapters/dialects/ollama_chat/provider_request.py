@@ -104,7 +104,11 @@ def renamed(body: bytes, model: str) -> Members:
 def inline_data(image: Image) -> str:
     """The picture itself. Raises `Unsupported` for one that is elsewhere."""
     if not image.data:
-        raise Unsupported("image URLs are not fetched by this relay; send the image inline", param="messages")
+        raise Unsupported(
+            "this provider takes no image by its address, and the relay fetches none: "
+            "send the image inline, as a data: URI",
+            param="messages",
+        )
     return image.data
 
 
