@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from relay.adapters.inbound.http.asgi import Message
-from relay.adapters.inbound.http.hangup import Departure, watch
+from relay.adapters.inbound.http.hangup import Beating, Departure, watch
 
 pytestmark = pytest.mark.anyio
 
@@ -65,26 +65,48 @@ async def test_the_watcher_tells_of_a_disconnect_and_ends() -> None:
         return {"type": "http.disconnect"}
 
     with anyio.fail_after(1):
-        await watch(receive, departure, Beats(None))
+        await watch(receive, departure)
     assert departure.happened
 
 
-async def test_the_watcher_beats_while_nothing_happens() -> None:
-    departure, beats = Departure(), Beats(0.01)
-    left = anyio.Event()
+async def test_a_pulse_beats_whenever_it_is_due_and_no_more_once_stopped() -> None:
+    beats = Beats(0.01)
+    beating = Beating(beats)
+    beating.start()
+    with anyio.fail_after(1):
+        while beats.count < 3:
+            await anyio.sleep(0.005)
+    beating.stop()
+    count = beats.count
+    await anyio.sleep(0.03)
+    assert beats.count == count
 
-    async def receive() -> Message:
-        await left.wait()
-        return {"type": "http.disconnect"}
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch, receive, departure, beats)
-        with anyio.fail_after(1):
-            while beats.count < 3:
-                await anyio.sleep(0.005)
-        assert not departure.happened
-        left.set()
-    assert departure.happened
+async def test_a_pulse_that_is_never_due_is_not_beaten() -> None:
+    beats = Beats(None)
+    beating = Beating(beats)
+    beating.start()
+    await anyio.sleep(0.02)
+    beating.stop()
+    assert beats.count == 0
+
+
+async def test_a_beat_that_takes_its_time_is_not_overtaken_and_ends_with_the_stop() -> None:
+    begun: list[int] = []
+
+    class Slow(Beats):
+        async def beat(self) -> None:
+            begun.append(1)
+            await anyio.sleep(5)
+            self.count += 1
+
+    slow = Slow(0.005)
+    beating = Beating(slow)
+    beating.start()
+    await anyio.sleep(0.05)
+    beating.stop()
+    await anyio.sleep(0)
+    assert (len(begun), slow.count) == (1, 0)
 
 
 async def test_a_message_other_than_a_disconnect_is_not_one() -> None:
@@ -96,6 +118,6 @@ async def test_a_message_other_than_a_disconnect_is_not_one() -> None:
         seen.append(departure.happened)
         return messages.pop(0)
 
-    await watch(receive, departure, Beats(None))
+    await watch(receive, departure)
     assert seen == [False, False]
     assert departure.happened

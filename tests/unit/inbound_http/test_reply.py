@@ -10,7 +10,7 @@ import pytest
 from relay.adapters.dialects import ollama_chat, openai_chat
 from relay.adapters.dialects.base import Dialect, Scene
 from relay.adapters.inbound.http.asgi import Message
-from relay.adapters.inbound.http.hangup import Departure, watch
+from relay.adapters.inbound.http.hangup import Beating, Departure
 from relay.adapters.inbound.http.heads import Telling
 from relay.adapters.inbound.http.outlet import Outlet, no_abort
 from relay.adapters.inbound.http.reply import StreamedReply, WholeReply, refuse
@@ -213,22 +213,19 @@ async def test_a_refusal_tells_of_the_attempt_that_failed() -> None:
     assert sent.is_complete
 
 
-async def keep(reply: StreamedReply, out: Outlet, seconds: float) -> None:
-    """Let the watcher beat for a while."""
-
-    async def receive() -> Message:
-        await anyio.sleep_forever()
-        raise AssertionError
-
-    with anyio.move_on_after(seconds):
-        await watch(receive, out.departure, reply)
+async def keep(reply: StreamedReply, seconds: float) -> None:
+    """Let it beat for a while."""
+    beating = Beating(reply)
+    beating.start()
+    await anyio.sleep(seconds)
+    beating.stop()
 
 
 async def test_a_silent_event_stream_gets_its_head_and_comments() -> None:
     sent = Sent()
     out = outlet(sent)
     reply = made(StreamedReply, sent, OPENAI, out=out, keep_alive_s=0.02)
-    await keep(reply, out, 0.13)
+    await keep(reply, 0.13)
     assert reply.begun
     assert set(sent.parts) == {b": keep-alive\n\n"}
     assert 3 <= len(sent.parts) <= 6
@@ -239,7 +236,7 @@ async def test_comments_come_between_the_pieces_of_a_stream_that_falls_silent() 
     out = outlet(sent)
     reply = made(StreamedReply, sent, OPENAI, out=out, keep_alive_s=0.05)
     await reply.write(OPENING)
-    await keep(reply, out, 0.08)
+    await keep(reply, 0.08)
     await reply.write(MORE)
     await reply.write(ENDING)
     await reply.finish(LAST)
@@ -252,7 +249,7 @@ async def test_a_busy_stream_gets_no_comments() -> None:
     out = outlet(sent)
     reply = made(StreamedReply, sent, OPENAI, out=out, keep_alive_s=0.1)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(keep, reply, out, 0.3)
+        tasks.start_soon(keep, reply, 0.3)
         for _ in range(15):
             await reply.write(OPENING)
             await anyio.sleep(0.02)
@@ -263,7 +260,7 @@ async def test_an_ollama_stream_gets_nothing_before_content() -> None:
     sent = Sent()
     out = outlet(sent)
     reply = made(StreamedReply, sent, OLLAMA, out=out, keep_alive_s=0.01)
-    await keep(reply, out, 0.06)
+    await keep(reply, 0.06)
     assert sent.messages == []
 
 
@@ -272,7 +269,7 @@ async def test_a_comment_never_cuts_a_half_passed_event() -> None:
     out = outlet(sent)
     reply = made(StreamedReply, sent, OPENAI, out=out, keep_alive_s=0.01)
     await reply.write(Piece(events=OPENING.events, raw=b'data: {"half":'))
-    await keep(reply, out, 0.05)
+    await keep(reply, 0.05)
     assert sent.parts == [b'data: {"half":']
 
 
@@ -281,7 +278,7 @@ async def test_nothing_is_kept_alive_after_the_end() -> None:
     out = outlet(sent)
     reply = made(StreamedReply, sent, OPENAI, out=out, keep_alive_s=0.01)
     await reply.finish(Piece(events=(), raw=b"data: [DONE]\n\n", last=True))
-    await keep(reply, out, 0.05)
+    await keep(reply, 0.05)
     assert sent.is_complete
 
 
@@ -297,7 +294,7 @@ async def test_a_client_that_takes_nothing_is_cut(dialect: Dialect) -> None:
     reply = made(StreamedReply, sent, dialect, out=out, keep_alive_s=0.01)
     async with anyio.create_task_group() as tasks:
         out.departure.listen(tasks.cancel_scope.cancel)
-        tasks.start_soon(keep, reply, out, 1.0)
+        tasks.start_soon(keep, reply, 1.0)
         with anyio.fail_after(1):
             await reply.write(OPENING)
     assert aborted == [1]
@@ -307,7 +304,7 @@ async def test_a_failure_after_a_comment_is_in_band() -> None:
     sent = Sent()
     out = outlet(sent)
     reply = made(StreamedReply, sent, OPENAI, out=out, keep_alive_s=0.01)
-    await keep(reply, out, 0.02)
+    await keep(reply, 0.02)
     await reply.fail(Unreachable("nobody there"))
     assert sent.messages[0]["status"] == 200
     assert b"upstream_unreachable" in sent.parts[-1]

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from relay.adapters.inbound.http.asgi import Message, Receive, Scope, one_of
+from relay.adapters.inbound.http.asgi import BODY, Message, Receive, Scope, extension, one_of
 from relay.adapters.inbound.http.errors import ClientLeft
 from relay.domain.errors import InvalidRequest, TooLarge
 
@@ -48,7 +48,7 @@ class PacedReceive:
         self._deadline += size / FLOOR_BYTES_PER_S
         self._is_over = not message.get("more_body", False)
         if self._size > self._limit_bytes:
-            raise self._too_large()
+            raise _too_large(self._limit_bytes)
         return message
 
     def _begin(self) -> None:
@@ -57,17 +57,28 @@ class PacedReceive:
             raise InvalidRequest("compressed request bodies are not accepted", status=415)
         declared = one_of(self._headers, b"content-length")
         if declared is not None and declared.isdigit() and int(declared[:20]) > self._limit_bytes:
-            raise self._too_large()
+            raise _too_large(self._limit_bytes)
         self._deadline = asyncio.get_running_loop().time() + self._grace_s
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"the request's body is over the limit of {self._limit_bytes} bytes")
+
+def _is_plain(scope: Scope) -> bool:
+    return one_of(scope["headers"], b"content-encoding") is None
+
+
+def _too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge(f"the request's body is over the limit of {limit_bytes} bytes")
 
 
 async def read_body(
     scope: Scope, receive: Receive, limit_bytes: int = MAX_BODY_BYTES, grace_s: float = GRACE_S
 ) -> bytes:
     """The whole body. Raises as `PacedReceive`, and `ClientLeft`."""
+    ready = extension(scope, BODY)
+    if ready is not None and _is_plain(scope) and (body := ready()) is not None:
+        if len(body) > limit_bytes:
+            raise _too_large(limit_bytes)
+        whole: bytes = body
+        return whole
     paced = PacedReceive(scope, receive, limit_bytes, grace_s)
     parts: list[bytes] = []
     while True:

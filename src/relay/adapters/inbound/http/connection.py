@@ -8,16 +8,17 @@ then it ends after that one. Only so many connections are held at once; a new on
 
 import asyncio
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from httptools import parse_url
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from relay.adapters.inbound.http.asgi import ABORT
+from relay.adapters.inbound.http.asgi import ABORT, BODY, LEAVE, WRITABLE
+from relay.adapters.inbound.http.cycle import RequestCycle
 from relay.adapters.inbound.http.gate import Gate
 from relay.domain.errors import InvalidRequest, RelayError, RelayFault
 
@@ -45,15 +46,6 @@ class _Trailers(list[tuple[bytes, bytes]]):
 
     def append(self, field: tuple[bytes, bytes], /) -> None:
         """Forget it."""
-
-
-class _GentleTransport:
-    """The transport as uvicorn's request writes to it, with another idea of closing."""
-
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.write = transport.write
-        self.is_closing = transport.is_closing
-        self.close = close
 
 
 _TRAILERS = _Trailers()
@@ -90,13 +82,11 @@ class GuardedConnection(HttpToolsProtocol):
         self._head_bytes = 0
         self._packet_bytes = 0
         self._fault: RelayError | None = None
-        self._gentle: Any = None
         self.url = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """As the protocol; silence is limited from here on."""
         super().connection_made(transport)
-        self._gentle = _GentleTransport(transport, self._end)
         if len(self.connections) > self._limits.connections and not self._make_room():
             self._refuse(RelayFault("too many connections", code="overloaded", status=503, retry_after_s=1))
         else:
@@ -125,24 +115,68 @@ class GuardedConnection(HttpToolsProtocol):
             self._arm()
 
     def on_message_begin(self) -> None:
-        """As the protocol, with the extension in the scope."""
+        """As the protocol; the head's size is counted from here."""
         super().on_message_begin()
         self._is_in_head = True
         self._head_bytes = self._packet_bytes
-        # ASGI's extensions hold what both sides agree on; uvicorn's type says dictionaries only.
-        extensions: Any = {ABORT: self.transport.abort}
-        self.scope["extensions"] = extensions
 
     def on_headers_complete(self) -> None:
-        """As the protocol, for a head that is within the limits and means this server."""
+        """A head is there: answer it, if it is within the limits and means this server."""
         self._fault = self._fault_of_head()
         if self._fault is not None:
             raise self._fault  # the parser stops at it, and has the protocol refuse
         self._is_in_head = False
         self._disarm()
-        super().on_headers_complete()
+        before, cycle = self._served, self._cycle_of_head()
+        self.cycle: Any = cycle  # in place of uvicorn's own
+        if before is None:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            waiting: Any = (cycle, self.app)
+            self.pipeline.appendleft(waiting)
+
+    def _cycle_of_head(self) -> RequestCycle:
+        """The request whose head is complete."""
+        scope: Any = self.scope
+        version = self.parser.get_http_version()
+        scope["http_version"] = version
+        scope["method"] = self.parser.get_method().decode("ascii")
+        raw_path, scope["query_string"] = self._split_target()
+        path = raw_path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = raw_path
+        cycle = RequestCycle(
+            scope,
+            self.transport,
+            self.flow,
+            close=self._end,
+            on_response=self.on_response_complete,
+            expects_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+        )
+        scope["extensions"] = {
+            ABORT: self.transport.abort,
+            LEAVE: cycle.on_leave,
+            BODY: cycle.whole_body,
+            WRITABLE: cycle.is_writable,
+        }
         self.headers = _TRAILERS
-        self.cycle.transport = self._gentle
+        return cycle
+
+    def _split_target(self) -> tuple[bytes, bytes]:
+        """Path and query of the target as they were sent."""
+        if self.url.startswith(b"/"):
+            path, _, query = self.url.partition(b"?")
+            return path, query
+        target = parse_url(self.url)
+        return target.path or b"/", target.query or b""
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """As the protocol, for requests of our own."""
+        task = self.loop.create_task(cycle.run(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def on_response_complete(self) -> None:
         """As the protocol, unless the connection is to end."""
@@ -175,9 +209,9 @@ class GuardedConnection(HttpToolsProtocol):
         return self._is_in_head or (self._served is None and self.timeout_keep_alive_task is None)
 
     @property
-    def _served(self) -> RequestResponseCycle | None:
+    def _served(self) -> RequestCycle | None:
         """The latest request, until its answer is complete."""
-        cycle: RequestResponseCycle | None = self.cycle  # none before the first, whatever uvicorn's type says
+        cycle: RequestCycle | None = self.cycle
         return None if cycle is None or cycle.response_complete else cycle
 
     def _arm(self) -> None:

@@ -51,23 +51,48 @@ class Pulse(Protocol):
         ...
 
 
-async def watch(receive: Receive, departure: Departure, pulse: Pulse) -> None:
-    """Wait for the client to leave, with a beat in between. Runs beside the call and is cancelled after it.
+class Beating:
+    """Beats a pulse whenever it is due, from `start` to `stop`. Between beats it is a timer and no task."""
+
+    __slots__ = ("_loop", "_pulse", "_task", "_timer")
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Wait for the next beat."""
+        due_in_s = self._pulse.due_in()
+        self._timer = None if due_in_s is None else self._loop.call_later(due_in_s, self._beat)
+
+    def stop(self) -> None:
+        """Beat no more, not even to the end of a beat that has begun."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _beat(self) -> None:
+        self._task = self._loop.create_task(self._beaten())
+
+    async def _beaten(self) -> None:
+        await self._pulse.beat()
+        self._task = None
+        self.start()
+
+
+async def watch(receive: Receive, departure: Departure) -> None:
+    """Wait for the client to leave, where the server does not tell by itself: a task beside the call.
 
     The request's body must have been read: the next message is then the disconnect. It is one plain task
     and not a group around the call, which would wrap the call's errors and cancel it with the client's
     leaving, while a call that is not streamed is read to its end for its usage.
     """
-    while True:
-        try:
-            async with asyncio.timeout(pulse.due_in()):
-                message = await receive()
-        except TimeoutError:
-            await pulse.beat()
-        else:
-            if message["type"] == "http.disconnect":
-                departure.leave()
-                return
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    departure.leave()
 
 
 def _nothing() -> None:

@@ -17,13 +17,13 @@ from structlog.typing import FilteringBoundLogger
 
 from relay.adapters.dialects.base import WireError
 from relay.adapters.inbound.http.access import CLIENT_GONE, AccessLine, line_of
-from relay.adapters.inbound.http.asgi import ABORT, Receive, Scope, Send
+from relay.adapters.inbound.http.asgi import ABORT, LEAVE, WRITABLE, Receive, Scope, Send, extension
 from relay.adapters.inbound.http.body import GRACE_S, MAX_BODY_BYTES, read_body
 from relay.adapters.inbound.http.credentials import read_sender
 from relay.adapters.inbound.http.errors import ClientLeft, ErrorShapes, unexpected
-from relay.adapters.inbound.http.hangup import Departure, Pulse, watch
+from relay.adapters.inbound.http.hangup import Beating, Departure, Pulse, watch
 from relay.adapters.inbound.http.heads import Telling
-from relay.adapters.inbound.http.outlet import STALL_S, Outlet, no_abort, start_message
+from relay.adapters.inbound.http.outlet import STALL_S, Outlet, never, no_abort, start_message
 from relay.adapters.inbound.http.reply import KEEP_ALIVE_S, StreamedReply, refuse
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.authenticate import Authenticate
@@ -77,11 +77,20 @@ class Visit:
     async def attend(self, reply: LiveReply, serving: Awaitable[None]) -> None:
         """Await the use case, which pushes into `reply`, and watch for the client's leaving beside it."""
         self.reply = reply
-        watcher = asyncio.create_task(watch(self.receive, self.departure, reply))
+        on_leave = extension(self.scope, LEAVE)
+        watcher = None
+        if on_leave is None:
+            watcher = asyncio.create_task(watch(self.receive, self.departure))
+        else:
+            on_leave(self.departure.leave)
+        beating = Beating(reply)
+        beating.start()
         try:
             await serving
         finally:
-            watcher.cancel()
+            beating.stop()
+            if watcher is not None:
+                watcher.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +202,8 @@ class HotRoute(ABC):
                 send,
                 departure,
                 stall_s=self.patience.stall_s,
-                abort=(scope.get("extensions") or {}).get(ABORT, no_abort),
+                abort=extension(scope, ABORT) or no_abort,
+                is_writable=extension(scope, WRITABLE) or never,
             ),
         )
 

@@ -14,11 +14,17 @@ def no_abort() -> None:
     """What servers without the extension offer: a stalled client is merely no longer waited for."""
 
 
+def never() -> bool:
+    """Whether sending need not wait, of servers without the extension: nobody knows."""
+    return False
+
+
 class Outlet:
     """Sends in order, from the call and from the keep-alive beat, and never raises for a client that is gone.
 
     `started` is true once the head has left, `ended` once the last part was handed over; the client's leaving
-    after that is no departure. `abort` drops the connection at once.
+    after that is no departure. `abort` drops the connection at once, `is_writable` tells that
+    sending will not wait.
     """
 
     def __init__(
@@ -28,6 +34,7 @@ class Outlet:
         *,
         stall_s: float = STALL_S,
         abort: Callable[[], None] = no_abort,
+        is_writable: Callable[[], bool] = never,
     ) -> None:
         self.status = 0
         self.started = False
@@ -37,12 +44,13 @@ class Outlet:
         self.departure = departure
         self._send = send
         self._abort = abort
+        self._is_writable = is_writable
         self._turn = asyncio.Lock()
 
     async def put(self, start: Callable[[], Message], body: bytes, *, last: bool = False) -> None:
         """Send more of the body, behind the head that `start` makes if none has left yet."""
-        if not last:
-            await self._put(start, body, last=False)
+        if not last or (self._is_writable() and not self._turn.locked()):
+            await self._put(start, body, last=last)
             return
         try:
             async with asyncio.timeout(self.stall_s):
