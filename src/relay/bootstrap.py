@@ -24,7 +24,7 @@ from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.hosts import HostNames
 from relay.adapters.inbound.http.origins import BrowserGuard, Origins
 from relay.adapters.inbound.http.server import serve as serve_api
-from relay.adapters.outbound.http.client import HttpxUpstream
+from relay.adapters.outbound.http.clients import HttpClients
 from relay.adapters.outbound.spool.reader import SpoolReader
 from relay.adapters.outbound.spool.spool import Spool
 from relay.adapters.outbound.storage.engine import Database
@@ -98,7 +98,7 @@ async def serve(
         books = await stack.enter_async_context(_open_books(settings.database.path))
         door = Door(host=settings.server.host, keys=books.keys, insecure=insecure)
         _refuse_open_door(door, settings)
-        http = await stack.enter_async_context(aclosing(HttpxUpstream()))
+        http = await stack.enter_async_context(aclosing(HttpClients()))
         live = ConfiguredProviders(configuration, environment, http) if configuration else None
         providers = live.in_force() if live else demo_providers(demo_model_url, http)
         authenticate = _authenticate(books, door, settings)
@@ -150,7 +150,7 @@ async def _background(
 
 async def listed_catalog(settings: Settings, environment: Environment) -> Catalog:
     """What can be called, asked of the providers now, for a command without a server. Raises as `serve`."""
-    async with aclosing(HttpxUpstream()) as http:
+    async with aclosing(HttpClients()) as http:
         refresh = ConfiguredProviders(_accepted(settings, environment), environment, http).catalog
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(refresh.run)

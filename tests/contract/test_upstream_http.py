@@ -8,6 +8,7 @@ import pytest
 
 from relay.adapters.outbound.http.interface import (
     HttpRequest,
+    RequestHead,
     Timeouts,
     UpstreamHttp,
     read_body,
@@ -22,9 +23,14 @@ from tests.support.hostile import (
     wait_until_left,
 )
 from tests.support.upstream.http1 import Peer, PeerClosed, Request
-from tests.support.upstream_clients import CHUNKED, CLIENTS, Factory, get, post
+from tests.support.upstream_clients import CHUNKED, CLIENTS, LOOPS, Factory, get, post
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    return request.param
 
 
 @pytest.fixture(params=CLIENTS)
@@ -42,12 +48,9 @@ async def http(factory: Factory) -> AsyncIterator[UpstreamHttp]:
 
 async def test_a_request_arrives_as_it_was_given(http: UpstreamHttp) -> None:
     async with hostile_server(always(OK_HELLO)) as server:
-        request = HttpRequest(
-            method="POST",
-            url=f"{server.url}/v1/chat?x=1",
-            headers={"authorization": "Bearer k", "content-type": "application/json"},
-            body=b'{"a":1}',
-        )
+        headers = {"authorization": "Bearer k", "content-type": "application/json"}
+        head = RequestHead("POST", f"{server.url}/v1/chat?x=1", headers)
+        request = HttpRequest(head, b'{"a":1}', "r-1")
         response = await http.send(request)
         assert response.status == 200
         assert response.headers["content-length"] == "5"
@@ -57,6 +60,7 @@ async def test_a_request_arrives_as_it_was_given(http: UpstreamHttp) -> None:
     [seen] = server.requests
     assert (seen.method, seen.target, seen.body) == ("POST", "/v1/chat?x=1", b'{"a":1}')
     assert seen.headers["authorization"] == "Bearer k"
+    assert seen.headers["x-request-id"] == "r-1"
     assert seen.headers["content-length"] == "7"
     assert seen.headers["accept-encoding"] == "identity"
     assert seen.headers["host"] == f"127.0.0.1:{server.port}"
@@ -64,7 +68,7 @@ async def test_a_request_arrives_as_it_was_given(http: UpstreamHttp) -> None:
 
 
 def test_a_request_does_not_show_its_key_or_body() -> None:
-    request = HttpRequest(method="POST", url="http://x", headers={"authorization": "Bearer k1"}, body=b"hush")
+    request = HttpRequest(RequestHead("POST", "http://x", {"authorization": "Bearer k1"}), b"hush")
     assert "k1" not in repr(request)
     assert "hush" not in repr(request)
 

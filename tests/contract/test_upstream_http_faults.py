@@ -12,6 +12,7 @@ import pytest
 from relay.adapters.outbound.http.interface import (
     MAX_ERROR_BYTES,
     HttpRequest,
+    RequestHead,
     Timeouts,
     UpstreamHttp,
     read_body,
@@ -27,9 +28,14 @@ from tests.support.hostile import (
     wait_until_left,
 )
 from tests.support.upstream.http1 import Peer, Request
-from tests.support.upstream_clients import CHUNKED, CLIENTS, SHORT, Factory, get, post
+from tests.support.upstream_clients import CHUNKED, CLIENTS, LOOPS, SHORT, Factory, get, post
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    return request.param
 
 
 @pytest.fixture(params=CLIENTS)
@@ -183,7 +189,7 @@ async def test_a_stall_in_the_body_is_given_up_after_the_idle_time(http: Upstrea
         began = anyio.current_time()
         with pytest.raises(TimedOut) as raised:
             await response.read()
-        assert 0.3 <= anyio.current_time() - began < 1.0
+        assert 0.29 <= anyio.current_time() - began < 3.0
         assert raised.value.phase == "idle"
         await response.aclose()
         await server.until_all_left()
@@ -257,13 +263,8 @@ async def test_an_error_names_neither_the_address_nor_what_was_sent(
     http: UpstreamHttp, answer: Answering
 ) -> None:
     async with hostile_server(answer) as server:
-        request = HttpRequest(
-            method="POST",
-            url=f"{server.url}/secret-path",
-            headers={"authorization": "Bearer secret-key"},
-            body=b"secret-prompt",
-            timeouts=SHORT,
-        )
+        head = RequestHead("POST", f"{server.url}/secret-path", {"authorization": "Bearer secret-key"})
+        request = HttpRequest(head, b"secret-prompt", timeouts=SHORT)
         with pytest.raises(UpstreamError) as raised:
             await read_body(await http.send(request))
     shown = f"{raised.value.message} {raised.value!r} {raised.value.__cause__!r}"
@@ -273,9 +274,7 @@ async def test_an_error_names_neither_the_address_nor_what_was_sent(
 
 
 async def test_a_header_that_cannot_be_sent_does_not_show_in_the_error(http: UpstreamHttp) -> None:
-    request = HttpRequest(
-        method="POST", url="http://127.0.0.1:1/", headers={"authorization": "Bearer se\r\ncret"}
-    )
+    request = HttpRequest(RequestHead("POST", "http://127.0.0.1:1/", {"authorization": "Bearer se\r\ncret"}))
     with pytest.raises(UpstreamError) as raised:
         await http.send(request)
     assert "cret" not in f"{raised.value!r} {raised.value.__cause__!r}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from relay.adapters.outbound.http.interface import HttpRequest, HttpResponse
+from relay.adapters.outbound.http.interface import HttpRequest, HttpResponse, Phases
 from relay.domain.errors import UpstreamError
 
 type Step = bytes | UpstreamError | float
@@ -25,6 +25,7 @@ class ScriptedResponse:
     closed: int = 0
 
     def __post_init__(self) -> None:
+        self.phases = Phases(connect_s=None, tls_s=None, head_s=0.0)
         self._left = list(self.steps)
 
     async def read(self) -> bytes | None:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from relay.adapters.outbound.http.client import HttpxUpstream
+from relay.adapters.outbound.http.http1.upstream import Http1Upstream
 from relay.adapters.outbound.http.interface import (
     HttpRequest,
     HttpResponse,
+    RequestHead,
     Timeouts,
     UpstreamHttp,
     read_body,
@@ -27,12 +29,20 @@ def httpx2_upstream(tls: ssl.SSLContext | None) -> UpstreamHttp:
     return HttpxUpstream(tls=tls or _TRUSTS_NOBODY)
 
 
-CLIENTS = (pytest.param(httpx2_upstream, id="httpx2"),)
+def own_upstream(tls: ssl.SSLContext | None) -> UpstreamHttp:
+    """The relay's own client."""
+    return Http1Upstream(tls=tls or _TRUSTS_NOBODY)
+
+
+LOOPS = (pytest.param("asyncio"), pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"))
+"""The standard library's loop, and the one the relay is served on."""
+
+CLIENTS = (pytest.param(own_upstream, id="relay"), pytest.param(httpx2_upstream, id="httpx2"))
 
 
 async def get(http: UpstreamHttp, url: str, timeouts: Timeouts = SHORT) -> tuple[int, bytes]:
     """Status and body of a GET, its connection let go of."""
-    response = await http.send(HttpRequest(method="GET", url=url, timeouts=timeouts))
+    response = await http.send(HttpRequest(RequestHead("GET", url), timeouts=timeouts))
     try:
         return response.status, await read_body(response)
     finally:
@@ -41,4 +51,4 @@ async def get(http: UpstreamHttp, url: str, timeouts: Timeouts = SHORT) -> tuple
 
 async def post(http: UpstreamHttp, url: str, timeouts: Timeouts = SHORT) -> HttpResponse:
     """The head of the answer to a small POST."""
-    return await http.send(HttpRequest(method="POST", url=url, body=b"{}", timeouts=timeouts))
+    return await http.send(HttpRequest(RequestHead("POST", url), b"{}", timeouts=timeouts))

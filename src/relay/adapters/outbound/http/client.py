@@ -1,19 +1,44 @@
-"""The HTTP interface on httpx2: the only module that imports an HTTP client.
+"""The HTTP interface on httpx2: the only module that imports it, loaded when a provider asks for it.
 
 It drives httpx2's transport, not its `AsyncClient`: the layer left out is the one with redirects, cookies,
 `.netrc` and proxy variables, none of which a relay may use. How many calls run at once is for the bulkhead to
 say, so the pool has no limit of its own.
 """
 
-import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from time import monotonic
 
 import anyio
 import httpx2
 
-from relay.adapters.outbound.http.interface import MAX_HEAD_BYTES, HttpRequest, HttpResponse, Timeouts
-from relay.domain.errors import Interrupted, Malformed, TimedOut, Unreachable, UpstreamError
+from relay.adapters.outbound.http.breaks import (
+    ambiguous_length,
+    body_not_http,
+    broken_before_answer,
+    broken_in_answer,
+    compressed,
+    connecting_took_too_long,
+    head_too_large,
+    no_answer,
+    not_http,
+    stalled,
+    too_many_fields,
+    unreachable,
+    why_not_connected,
+    wrong_status,
+)
+from relay.adapters.outbound.http.interface import (
+    MAX_HEAD_BYTES,
+    MAX_HEAD_FIELDS,
+    HttpRequest,
+    HttpResponse,
+    Phases,
+    Timeouts,
+)
+from relay.adapters.outbound.http.request_head import check_request_id
+from relay.adapters.outbound.http.trust import system_trust
+from relay.domain.errors import Malformed, TimedOut, UpstreamError
 
 KEEPALIVE_S = 20.0
 """Shorter than most servers keep an idle connection, so that the one who closes it is the relay."""
@@ -29,7 +54,7 @@ class HttpxUpstream:
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self._transport = httpx2.AsyncHTTPTransport(
-            verify=tls or httpx2.create_ssl_context(trust_env=False),
+            verify=tls or system_trust(),
             trust_env=False,
             limits=httpx2.Limits(
                 max_connections=None,
@@ -40,18 +65,22 @@ class HttpxUpstream:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """As `UpstreamHttp.send`."""
+        request.head.encoded()  # refuses what HTTP cannot carry
+        check_request_id(request.request_id)
+        began = monotonic()
         deadline = anyio.current_time() + request.timeouts.first_byte_s
         try:
             with anyio.fail_after(request.timeouts.first_byte_s):
                 response = await self._transport.handle_async_request(_outgoing(request))
         except TimeoutError:
-            raise _no_answer() from None
+            raise no_answer() from None
         except httpx2.TransportError as error:
             raise _failed_to_send(error) from None
         answer = HttpxResponse(response, request.timeouts, deadline)
+        answer.phases = Phases(connect_s=None, tls_s=None, head_s=monotonic() - began)
         if (flaw := _flaw(answer)) is not None:
             await answer.aclose()
-            raise Malformed(flaw)
+            raise flaw
         return answer
 
     async def aclose(self) -> None:
@@ -66,6 +95,7 @@ class HttpxResponse:
     def __init__(self, response: httpx2.Response, timeouts: Timeouts, first_byte_deadline: float) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers.items())
+        self.phases = Phases(connect_s=None, tls_s=None, head_s=0.0)
         self._response = response
         self._chunks = _chunks_of(response)
         self._idle_s = timeouts.idle_s
@@ -79,7 +109,7 @@ class HttpxResponse:
         if self._is_complete:
             return None
         if self._is_broken or self._is_closed:
-            raise _interrupted()
+            raise broken_in_answer()
         self._is_broken = True  # until this read has succeeded: one that was cancelled cannot be gone on with
         try:
             with anyio.fail_after(self._seconds_left()):
@@ -111,9 +141,7 @@ class HttpxResponse:
         return self._first_byte_deadline - anyio.current_time()
 
     def _too_slow(self) -> TimedOut:
-        if self._first_byte_deadline is not None:
-            return _no_answer()
-        return TimedOut("the provider stopped sending in the middle of its answer", phase="idle")
+        return stalled() if self._first_byte_deadline is None else no_answer()
 
 
 def _outgoing(request: HttpRequest) -> httpx2.Request:
@@ -128,13 +156,18 @@ def _outgoing(request: HttpRequest) -> httpx2.Request:
     )
 
 
-def _flaw(answer: HttpxResponse) -> str | None:
-    if sum(len(name) + len(value) for name, value in answer.headers.items()) > MAX_HEAD_BYTES:
-        return f"the head of the provider's answer exceeds {MAX_HEAD_BYTES} bytes"
+def _flaw(answer: HttpxResponse) -> Malformed | None:
+    headers = answer.headers
+    if sum(len(name) + len(value) for name, value in headers.items()) > MAX_HEAD_BYTES:
+        return head_too_large(MAX_HEAD_BYTES)
+    if len(headers) > MAX_HEAD_FIELDS:
+        return too_many_fields(MAX_HEAD_FIELDS)
     if answer.status < 200:
-        return f"the provider answered with status {answer.status}"
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        return "the provider's answer is compressed, which was not asked for"
+        return wrong_status(answer.status)
+    if headers.get("content-encoding", "identity") != "identity":
+        return compressed()
+    if "transfer-encoding" in headers and "content-length" in headers:
+        return ambiguous_length()
     return None
 
 
@@ -168,58 +201,20 @@ def _has_bytes_behind(response: httpx2.Response) -> bool:
 def _failed_to_send(error: httpx2.TransportError) -> UpstreamError:
     match error:
         case httpx2.ConnectTimeout():
-            return Unreachable("the provider cannot be reached: connecting took too long")
+            return connecting_took_too_long()
         case httpx2.ConnectError():
-            return Unreachable(f"the provider cannot be reached: {_why(error)}")
-        case httpx2.UnsupportedProtocol():
-            return Unreachable("the provider cannot be reached: its address is neither http nor https")
+            return unreachable(why_not_connected(error))
         case httpx2.RemoteProtocolError() if not _is_broken_off(error):
-            return Malformed("the provider's answer is not HTTP")
+            return not_http()
         case _:
-            return Interrupted("the connection to the provider broke before an answer")
+            return broken_before_answer()
 
 
 def _broken(error: httpx2.TransportError) -> UpstreamError:
     if isinstance(error, httpx2.RemoteProtocolError) and not _is_broken_off(error):
-        return Malformed("the body of the provider's answer is not HTTP")
-    return _interrupted()
+        return body_not_http()
+    return broken_in_answer()
 
 
 def _is_broken_off(error: httpx2.RemoteProtocolError) -> bool:
     return any(words in str(error) for words in _BROKEN_OFF)
-
-
-def _why(error: BaseException) -> str:
-    for cause in _causes(error):
-        match cause:
-            case ssl.SSLCertVerificationError():
-                return "its certificate is not trusted"
-            case ssl.SSLError():
-                return "TLS failed"
-            case socket.gaierror():
-                return "its name cannot be resolved"
-            case ConnectionRefusedError():
-                return "the connection was refused"
-            case _:
-                pass
-    return "connecting failed"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it was raised from, and the members of groups."""
-    pending = [error]
-    while pending:
-        current = pending.pop()
-        yield current
-        if isinstance(current, BaseExceptionGroup):
-            pending.extend(current.exceptions)
-        if (cause := current.__cause__ or current.__context__) is not None:
-            pending.append(cause)
-
-
-def _interrupted() -> Interrupted:
-    return Interrupted("the connection to the provider broke in the middle of its answer")
-
-
-def _no_answer() -> TimedOut:
-    return TimedOut("the provider did not begin to answer in time", phase="first_byte")

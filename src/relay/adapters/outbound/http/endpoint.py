@@ -9,9 +9,11 @@ from relay.adapters.outbound.http.bulkhead import Bulkhead
 from relay.adapters.outbound.http.failures import refusal
 from relay.adapters.outbound.http.interface import (
     DEFAULT_TIMEOUTS,
+    ClientName,
     HttpRequest,
     HttpResponse,
     Method,
+    RequestHead,
     Timeouts,
     UpstreamHttp,
     read_error_body,
@@ -53,6 +55,10 @@ class Endpoint:
     auth: Mapping[str, str] = field(default_factory=dict, repr=False)
     problem: str = ""
     timeouts: Timeouts = DEFAULT_TIMEOUTS
+    client: ClientName = "relay"
+    _heads: dict[tuple[Method, str], RequestHead] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     async def post(self, wire: WireRequest, request_id: str, read_fault: ReadFault) -> HttpResponse:
         """As `send`, of a `POST`."""
@@ -78,15 +84,19 @@ class Endpoint:
         return response
 
     def _request(self, method: Method, wire: WireRequest, request_id: str) -> HttpRequest:
+        head = self._heads.get((method, wire.path)) or self._new_head(method, wire.path)
+        return HttpRequest(head, wire.body, request_id, self.timeouts)
+
+    def _new_head(self, method: Method, path: str) -> RequestHead:
         headers = {
             "content-type": "application/json",
             "accept": "*/*",
             "user-agent": USER_AGENT,
-            "x-request-id": request_id,
             **self.auth,
         }
-        url = f"{self.base_url}{wire.path}"
-        return HttpRequest(method=method, url=url, headers=headers, body=wire.body, timeouts=self.timeouts)
+        head = RequestHead(method, f"{self.base_url}{path}", headers, client=self.client)
+        self._heads[method, path] = head
+        return head
 
     async def _refusal(self, response: HttpResponse, read_fault: ReadFault) -> UpstreamError:
         try:

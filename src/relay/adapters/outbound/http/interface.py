@@ -1,6 +1,6 @@
 """What the relay needs of an HTTP client: one request out, its answer pulled in as raw chunks.
 
-Every implementation passes `tests/contract/test_upstream_http.py` and `…_faults.py`, whose rules are:
+Every implementation passes `tests/contract/test_upstream_http*.py`, whose rules are:
 
 * A redirect is an answer like any other, no cookie is kept, no proxy or credential is taken from the
   environment, and nothing is decompressed: `accept-encoding: identity` is sent, and an answer that is
@@ -8,23 +8,29 @@ Every implementation passes `tests/contract/test_upstream_http.py` and `…_faul
 * `first_byte_s` is one clock from the call of `send` to the first byte of the body; `idle_s` runs between chunks.
 * A connection is used again only after a complete answer with nothing behind it: bytes that follow an answer
   are never taken for the next one. A request that may have reached the provider is never sent twice.
+* A provider that answers before it has read the whole request is heard.
 * Cancellation at any instant leaves nothing behind, and a closed half-read answer closes its connection.
 * Errors name neither the provider's address nor anything that was sent.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from relay.adapters.outbound.http.request_head import EncodedHead, encode_head
 from relay.domain.errors import Malformed, UpstreamError
 
 MAX_HEAD_BYTES = 64 * 1024
+MAX_HEAD_FIELDS = 256
+MAX_INTERIM_ANSWERS = 8
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 
 type Method = Literal["GET", "POST", "DELETE"]
+
+type ClientName = Literal["relay", "httpx2"]
+"""The relay's own transport, or the library."""
 
 type Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -40,15 +46,80 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 DEFAULT_TIMEOUTS = Timeouts()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """A request; headers and body stay out of its text form, as they hold the key and the prompt."""
+class RequestHead:
+    """What all requests of one kind to one place have in common: made once, and written as bytes once.
 
-    method: Method
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    Its headers hold the key and stay out of its text form. `client` says who shall carry the requests, where there
+    is a choice.
+    """
+
+    __slots__ = ("_encoded", "client", "headers", "method", "url")
+
+    def __init__(
+        self,
+        method: Method,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        client: ClientName = "relay",
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers: Mapping[str, str] = headers or {}
+        self.client = client
+        self._encoded: EncodedHead | None = None
+
+    def __repr__(self) -> str:
+        return f"RequestHead({self.method!r}, {self.url!r})"
+
+    def encoded(self) -> EncodedHead:
+        """As bytes. Raises `Unreachable` when the address is none or a header cannot be sent."""
+        if self._encoded is None:
+            self._encoded = encode_head(self.method, self.url, self.headers)
+        return self._encoded
+
+
+class HttpRequest(msgspec.Struct, frozen=True, gc=False):
+    """A request; its text form shows neither headers nor body, as they hold the key and the prompt.
+
+    `request_id`, where there is one, is sent as `x-request-id`.
+    """
+
+    head: RequestHead
+    body: bytes = b""
+    request_id: str = ""
     timeouts: Timeouts = DEFAULT_TIMEOUTS
+
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.head!r}, request_id={self.request_id!r})"
+
+    @property
+    def method(self) -> Method:
+        """The head's."""
+        return self.head.method
+
+    @property
+    def url(self) -> str:
+        """The head's."""
+        return self.head.url
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The head's and the request's own."""
+        own = {"x-request-id": self.request_id} if self.request_id else {}
+        return {**self.head.headers, **own}
+
+
+class Phases(NamedTuple):
+    """Where the time until an answer's head went, in seconds; `None` for what did not happen or cannot be told.
+
+    `connect_s` is resolving and connecting, `tls_s` the handshake behind it: on a connection used again neither
+    happened. `head_s` is everything from `send` to the head, both included.
+    """
+
+    connect_s: float | None
+    tls_s: float | None
+    head_s: float
 
 
 class HttpResponse(Protocol):
@@ -62,6 +133,11 @@ class HttpResponse(Protocol):
     @property
     def headers(self) -> Mapping[str, str]:
         """By lower-case name; of a repeated one the values joined by commas."""
+        ...
+
+    @property
+    def phases(self) -> Phases:
+        """How long it took to get here."""
         ...
 
     async def read(self) -> bytes | None:
@@ -101,7 +177,7 @@ async def read_body(response: HttpResponse, limit_bytes: int = MAX_BODY_BYTES) -
         if size > limit_bytes:
             raise Malformed(f"the provider's answer exceeds {limit_bytes} bytes")
         chunks.append(chunk)
-    return b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def read_error_body(response: HttpResponse) -> bytes:

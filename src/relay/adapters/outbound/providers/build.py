@@ -101,6 +101,7 @@ def _endpoint(spec: ProviderSpec, key: Key, http: UpstreamHttp, clock: Clock) ->
         auth=_auth_headers(spec.auth, key),
         problem=key.problem,
         timeouts=spec.timeouts,
+        client=spec.http_client,
     )
 
 

@@ -15,6 +15,7 @@ from relay.adapters.outbound.http.endpoint import USER_AGENT
 from relay.adapters.outbound.http.failures import refusal
 from relay.adapters.outbound.http.interface import (
     HttpRequest,
+    RequestHead,
     Timeouts,
     UpstreamHttp,
     read_body,
@@ -128,9 +129,8 @@ class HttpModelLister:
         if body:
             headers["content-type"] = "application/json"
         timeouts = Timeouts(first_byte_s=self.limit_s, idle_s=self.limit_s)
-        response = await self.http.send(
-            HttpRequest(method=method, url=url, headers=headers, body=body, timeouts=timeouts)
-        )
+        head = RequestHead(method, url, headers, client=self.spec.http_client)
+        response = await self.http.send(HttpRequest(head, body, timeouts=timeouts))
         try:
             if response.status < 300:
                 return await read_body(response)

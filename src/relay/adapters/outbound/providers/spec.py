@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from relay.adapters.outbound.http.interface import DEFAULT_TIMEOUTS, Timeouts
+from relay.adapters.outbound.http.interface import DEFAULT_TIMEOUTS, ClientName, Timeouts
 from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks
 from relay.adapters.outbound.secrets import Secret
 from relay.application.ports import OnDisconnect
@@ -59,7 +59,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One provider. The fields are those of catalog.toml; `name` is the prefix clients use.
 
     `api_key` refers to the key or is it; `models`, when given, takes the place of discovery. `manage` lets keys of
-    admin scope change its models.
+    admin scope change its models. `http_client` says what carries its calls.
     """
 
     name: str
@@ -86,6 +86,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 256
     manage: bool = False
+    http_client: ClientName = "relay"
 
     @property
     def key_names(self) -> tuple[str, ...]:
