@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.chat import Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import AnswerPart, ChatResponse, Choice, TokenLogprob
 from relay.domain.folding import fold, unfold
 from relay.domain.usage import Usage
@@ -26,6 +26,7 @@ OPENAI: dict[str, set[str]] = {
     "Each choice has one text, one piece of thinking and one refusal": {"parts joined"},
     "Their order is lost": {"order"},
     "Empty texts, thinking and refusals are left out": {"empty part left out"},
+    "Of what a text cites": {"cited once", "nothing cited"},
     "Signatures of thinking are left out": {"signature left out"},
     "A tool call without arguments": {"empty arguments filled"},
     "A tool call without an id": {"call id"},
@@ -38,6 +39,7 @@ OLLAMA: dict[str, set[str]] = {
     "The answer has no id, and its creation time": {"id", "created"},
     "Thinking, text and tool calls stand in this order": {"order", "parts joined", "empty part left out"},
     "A refusal becomes text": {"refusal as text"},
+    "What a text cites": {"citations lost", "nothing cited"},
     "Signatures of thinking are left out": {"signature left out"},
     "Tool-call arguments are written as one line": {
         "arguments respelled",
@@ -55,6 +57,7 @@ COMPLETIONS: dict[str, set[str]] = {
     "The id begins with": {"id"},
     "Each choice is one text": {"parts joined", "empty part left out", "order"},
     "A refusal becomes text": {"refusal as text"},
+    "What a text cites": {"citations lost", "nothing cited"},
     "Thinking and its signatures": {"thinking lost", "signature left out"},
     "Tool calls are left out": {"call lost"},
     "The finish is stop, length or content_filter": {"finish derived"},
@@ -89,6 +92,7 @@ def differences(before: ChatResponse, after: ChatResponse) -> Iterator[str]:
 
 def _choice_differences(before: Choice, after: Choice) -> Iterator[str]:
     yield from _text_differences(before.parts, after.parts)
+    yield from _citation_differences(before.parts, after.parts)
     yield from _call_differences(_calls(before.parts), _calls(after.parts))
     if before.finish != after.finish:
         yield "finish derived"
@@ -117,6 +121,22 @@ def _text_differences(before: tuple[AnswerPart, ...], after: tuple[AnswerPart, .
     firsts = [kind for kind in dict.fromkeys(spoken) if kind in {type(part) for part in after}]
     if firsts != list(dict.fromkeys(type(part) for part in after)):
         yield "order"
+
+
+def _citation_differences(before: tuple[AnswerPart, ...], after: tuple[AnswerPart, ...]) -> Iterator[str]:
+    """What is cited, but for its place: that moves where texts are joined."""
+    old, new = _cited(before), _cited(after)
+    if old and not joined(before, Text):
+        yield "nothing cited" if not new else "citation invented"
+    elif set(old) != set(new):
+        yield "citations lost" if set(new) <= set(old) else "citation invented"
+    elif len(new) < len(old):
+        yield "cited once"
+
+
+def _cited(parts: tuple[AnswerPart, ...]) -> list[tuple[str, str, int]]:
+    texts = [part for part in parts if isinstance(part, Text)]
+    return [(each.url, each.title, each.end - each.start) for text in texts for each in text.citations]
 
 
 def _call_differences(before: list[ToolCall], after: list[ToolCall]) -> Iterator[str]:
@@ -168,6 +188,9 @@ def _one(
     return ChatResponse(choices=(Choice(parts=parts, finish="stop", logprobs=logprobs),), usage=usage)
 
 
+SOURCE = Citation(url="https://example.org/1", title="One", start=0, end=2)
+BARE = Citation(url="https://example.org/2")
+
 RARE = (
     _one(ToolCall(id="", name="look", arguments="{}")),
     _one(ToolCall(id="c", name="look", arguments="{}"), ToolCall(id="c", name="look", arguments="{}")),
@@ -180,6 +203,8 @@ RARE = (
     _one(ToolCall(id="c", name="look", arguments='{ "at" : [1.50, "\u2028"] }')),
     _one(Text(text="hi"), Thinking(text="hm")),
     _one(Refusal(text="no")),
+    _one(Text(text="hi", citations=(SOURCE, SOURCE)), Text(text="ho", citations=(SOURCE, BARE))),
+    _one(Text(text="", citations=(SOURCE,))),
 )
 """What the generated answers seldom or never hold, or by luck: what is generated depends on what was imported."""
 
@@ -216,7 +241,18 @@ def test_every_sentence_of_the_poverty_has_a_meaning(language: ClientLanguage) -
 @pytest.mark.parametrize(
     "response",
     RARE,
-    ids=["no id", "same id", "odd usage", "no input", "no probability", "blanks", "thought late", "refused"],
+    ids=[
+        "no id",
+        "same id",
+        "odd usage",
+        "no input",
+        "no probability",
+        "blanks",
+        "thought late",
+        "refused",
+        "cited twice",
+        "nothing cited",
+    ],
 )
 def test_rare_answers_make_the_round_trip_too(language: Language, response: ChatResponse) -> None:
     read = fold(language.read([language.written(unfold(response), a_scene())]))
@@ -249,3 +285,5 @@ def test_a_difference_that_nobody_declared_has_a_name_that_is_in_no_poverty() ->
         "usage invented",
     }
     assert set(differences(_one(Text(text="b")), _one(Text(text="B")))) == {"text lost"}
+    sourced, bare = _one(Text(text="b", citations=(SOURCE,))), _one(Text(text="b", citations=(BARE,)))
+    assert set(differences(sourced, bare)) == {"citation invented"}

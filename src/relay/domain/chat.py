@@ -20,10 +20,21 @@ EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A source of an answer. `start` and `end` are the characters of the text that rest on it, 0 if unknown."""
+
+    url: str
+    title: str = ""
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Plain text."""
+    """Plain text. Only that of an answer has citations."""
 
     text: str
+    citations: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

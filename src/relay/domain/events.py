@@ -10,7 +10,7 @@ side by side, and the indexes may have gaps.
 from dataclasses import dataclass
 from typing import Literal
 
-from relay.domain.chat import Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
 from relay.domain.errors import RelayError
 from relay.domain.usage import Usage
 
@@ -59,10 +59,11 @@ class SignatureDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartEnded:
-    """A part is complete."""
+    """A part is complete; only a text has citations, and only its end knows them all."""
 
     index: int
     choice: int = 0
+    citations: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from relay.domain.chat import Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
 from relay.domain.errors import Interrupted, RelayError
 from relay.domain.events import (
     AnswerPart,
@@ -36,12 +36,13 @@ class _OpenPart:
     name: str
     text: list[str] = field(default_factory=list)
     signature: list[str] = field(default_factory=list)
+    citations: tuple[Citation, ...] = ()
 
     def closed(self) -> AnswerPart:
         text = "".join(self.text)
         match self.kind:
             case "text":
-                return Text(text=text)
+                return Text(text=text, citations=self.citations)
             case "thinking":
                 return Thinking(text=text, signature="".join(self.signature))
             case "tool_call":
@@ -79,8 +80,8 @@ class Folding:
                 self._choice(event.choice).parts[index].text.append(text)
             case SignatureDelta(index=index, text=text):
                 self._choice(event.choice).parts[index].signature.append(text)
-            case PartEnded():
-                pass
+            case PartEnded(index=index, citations=citations):
+                self._choice(event.choice).parts[index].citations = citations
             case LogprobsReported(tokens=tokens):
                 self._choice(event.choice).logprobs.extend(tokens)
             case UsageReported(usage=usage):
@@ -162,4 +163,4 @@ def _unfolded_part(index: int, part: AnswerPart, choice: int) -> Iterator[Stream
         yield PartDelta(index=index, text=text, choice=choice)
     if isinstance(part, Thinking) and part.signature:
         yield SignatureDelta(index=index, text=part.signature, choice=choice)
-    yield PartEnded(index=index, choice=choice)
+    yield PartEnded(index=index, choice=choice, citations=part.citations if isinstance(part, Text) else ())

@@ -63,9 +63,17 @@ def _openai_read(completion: Any) -> Read:  # the accumulated and the parsed typ
         "text": message.content or "",
         "refusal": message.refusal or "",
         "calls": [(call.id, call.function.name, json_or_text(call.function.arguments)) for call in calls],
+        "cites": [_cited(annotation) for annotation in message.annotations or ()],
         "finish": choice.finish_reason,
         "counts": (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0),
     }
+
+
+def _cited(annotation: Any) -> tuple[object, ...]:
+    """An annotation, parsed from a body or put together from chunks as plain objects."""
+    told = annotation if isinstance(annotation, dict) else annotation.model_dump()
+    assert told["type"] == "url_citation"
+    return tuple(told["url_citation"][name] for name in ("url", "title", "start_index", "end_index"))
 
 
 def completions_stream(data: bytes) -> Read:
@@ -98,6 +106,7 @@ def _completions_read(last: Completion, text: str, finish: str | None) -> Read:
         "text": text,
         "refusal": "",
         "calls": [],
+        "cites": [],
         "finish": finish,
         "counts": (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0),
     }
@@ -127,6 +136,7 @@ def _ollama_read(lines: list[OllamaChatResponse]) -> Read:
         "text": "".join(line.message.content or "" for line in lines),
         "refusal": "",
         "calls": [(call.function.name, dict(call.function.arguments)) for call in calls],
+        "cites": [],
         "finish": last.done_reason,
         "counts": (last.prompt_eval_count or 0, last.eval_count or 0),
     }
@@ -157,6 +167,7 @@ def _generate_read(lines: list[str]) -> Read:
         "text": "".join(line.response or "" for line in parsed),
         "refusal": "",
         "calls": [(call["function"]["name"], call["function"]["arguments"]) for call in calls],
+        "cites": [],
         "finish": last.done_reason,
         "counts": (last.prompt_eval_count or 0, last.eval_count or 0),
     }
@@ -175,6 +186,12 @@ def _should_read(response: ChatResponse, dialect: DialectName) -> Read:
             if dialect == "openai.chat"
             else (call.name, json_or_text(call.arguments))
             for call in calls
+        ],
+        "cites": [
+            (each.url, each.title, each.start, each.end)
+            for part in parts
+            if isinstance(part, Text)
+            for each in part.citations
         ],
         "finish": choice.finish if dialect.startswith("openai.") else choice.raw_finish,
         "counts": (usage.input_tokens or 0, usage.output_tokens or 0) if usage else (0, 0),

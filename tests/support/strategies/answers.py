@@ -1,10 +1,10 @@
-"""Whole answers: text, thinking, refusals, parallel tool calls, logprobs, usage, several choices."""
+"""Whole answers: text with what it cites, thinking, refusals, tool calls, logprobs, usage, several choices."""
 
 from functools import cache
 
 from hypothesis import strategies as st
 
-from relay.domain.chat import Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import (
     AnswerPart,
     ChatResponse,
@@ -72,8 +72,21 @@ def tool_calls(*, nameless: bool = False) -> st.SearchStrategy[list[ToolCall]]:
 
 
 @cache
+def citations() -> st.SearchStrategy[tuple[Citation, ...]]:
+    """A few sources, some without a place in the text, some told twice."""
+    places = st.one_of(st.just((0, 0)), st.tuples(st.integers(0, 40), st.integers(0, 40)))
+    one = st.builds(
+        lambda url, title, place: Citation(url=url, title=title, start=place[0], end=place[1]),
+        st.sampled_from(("https://example.org/1", "https://example.org/2?q=ß\u2028")),
+        st.one_of(st.just(""), texts(max_pieces=1)),
+        places,
+    )
+    return st.one_of(st.just(()), st.just(()), st.lists(one, max_size=3).map(tuple))
+
+
+@cache
 def _parts() -> st.SearchStrategy[tuple[AnswerPart, ...]]:
-    text: st.SearchStrategy[AnswerPart] = st.builds(Text, text=texts())
+    text: st.SearchStrategy[AnswerPart] = st.builds(Text, text=texts(), citations=citations())
     thinking: st.SearchStrategy[AnswerPart] = st.builds(
         Thinking, text=texts(), signature=st.one_of(st.just(""), words)
     )

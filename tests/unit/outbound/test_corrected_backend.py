@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pytest
 
-from relay.domain.chat import DialectName, Text, Thinking, ToolCall
+from relay.adapters.dialects.registry import CLIENT_DIALECTS
+from relay.application.ports import OriginalRequest, UpstreamCall
+from relay.domain.chat import ChatRequest, DialectName, Text, Thinking, ToolCall
 from relay.domain.errors import Interrupted, InvalidRequest
 from relay.domain.events import PartDelta, PartStarted
 from relay.domain.folding import fold
@@ -143,3 +146,54 @@ async def test_a_body_that_is_no_request_is_the_clients_fault() -> None:
     call = upstream_call("openai.chat", tools=TOOLS, messages=[{"role": "nobody"}])
     assert isinstance((await outcome(backend_for("openai", http), call)).failure, InvalidRequest)
     assert http.requests == []
+
+
+CITED = {
+    "content": "a",
+    "annotations": [{"type": "url_citation", "url_citation": {"url": "https://example.org/"}}],
+}
+
+
+@pytest.mark.parametrize("dialect", ["ollama.chat", "ollama.generate", "openai.completions"])
+async def test_citations_that_a_client_cannot_be_told_of_are_a_loss(dialect: DialectName) -> None:
+    for stream, answer in (
+        (True, ScriptedResponse((frame(CITED), frame({}, "stop")))),
+        (False, whole({"choices": [{"index": 0, "message": CITED, "finish_reason": "stop"}]})),
+    ):
+        assert await losses_told(dialect, answer, stream=stream) == ("annotations",)
+
+
+@pytest.mark.parametrize("dialect", ["openai.chat", "ollama.chat"])
+async def test_citations_are_no_loss_where_there_are_none_or_the_client_is_told(dialect: DialectName) -> None:
+    delta = CITED if dialect == "openai.chat" else {"content": "a"}
+    answer = ScriptedResponse((frame(delta), frame({}, "stop")))
+    assert await losses_told(dialect, answer, stream=True) == ()
+
+
+async def losses_told(dialect: DialectName, answer: Answer, *, stream: bool) -> tuple[str, ...]:
+    """What an exchange has told of losses once its answer was read."""
+    said = {"messages": [HI]} if dialect.endswith(".chat") else {"prompt": "hi"}
+    body = json.dumps({"model": "m", "stream": stream, **said}).encode()
+
+    @cache
+    def decode() -> ChatRequest:
+        return CLIENT_DIALECTS[dialect].decode_request(body)
+
+    call = UpstreamCall(
+        original=OriginalRequest(dialect=dialect, body=body, decode=decode),
+        model="m-1",
+        echo="asked",
+        stream=stream,
+        include_usage=True,
+        request_id="request-1",
+    )
+    exchange = await backend_for("deepseek", RecordingHttp(lambda request: answer)).open(call)
+    try:
+        while not (await exchange.read()).last:
+            pass
+    finally:
+        await exchange.aclose()
+    return exchange.losses
+
+
+HI = {"role": "user", "content": "hi"}

@@ -13,7 +13,7 @@ from relay.adapters.outbound.providers.text_corrections import (
     ScannedText,
     TagScanner,
 )
-from relay.domain.chat import Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import (
     AnswerPart,
     ChatResponse,
@@ -185,3 +185,18 @@ def test_thoughts_go_first_and_then_the_fence() -> None:
     response = ChatResponse(choices=(Choice(parts=(Text(text=text),), finish="stop"),))
     events = ScannedText(FenceScanner).correct(ScannedText(TagScanner).correct(unfold(response)))
     assert fold(events).choices[0].parts == (Thinking(text="JSON?"), Text(text='{"a": 1}'))
+
+
+@pytest.mark.parametrize(
+    ("scanner", "text"), [(TagScanner, "<think>why</think>\nBecause"), (FenceScanner, "```json\n[12345]")]
+)
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_a_citation_keeps_its_place_in_what_is_left(scanner: Scanner, text: str, size: int) -> None:
+    start = len(text) - 7
+    citations = (Citation(url="u", start=start, end=start + 3), Citation(url="v"), Citation(url="w", end=1))
+    correction = ScannedText(scanner)
+    deltas: list[StreamEvent] = [PartDelta(index=1, text=piece) for piece in pieces_of(text, size)]
+    events = [PartStarted(index=1, kind="text"), *deltas, PartEnded(index=1, citations=citations)]
+    last = [out for event in events for out in correction.correct([event])][-1]
+    assert isinstance(last, PartEnded)
+    assert last.citations == (Citation(url="u", end=3), Citation(url="v"), Citation(url="w"))

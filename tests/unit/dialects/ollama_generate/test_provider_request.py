@@ -135,7 +135,7 @@ def test_raw_is_refused_beside_instructions() -> None:
 
 
 def test_an_image_elsewhere_is_refused() -> None:
-    with pytest.raises(Unsupported, match="not fetched"):
+    with pytest.raises(Unsupported, match="image inline"):
         written(said("user", Image(url="https://example.com/cat.png")))
 
 

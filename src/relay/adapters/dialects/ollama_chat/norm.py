@@ -36,6 +36,7 @@ POVERTY: tuple[str, ...] = (
     "The answer has no id, and its creation time is that of each line.",
     "Thinking, text and tool calls stand in this order, all thinking and all text in one part each.",
     "A refusal becomes text.",
+    "What a text cites is left out; the ledger tells so.",
     "Signatures of thinking are left out.",
     "Tool-call arguments are written as one line of JSON, and put into an object when they are none.",
     "A tool call without an id is given one.",

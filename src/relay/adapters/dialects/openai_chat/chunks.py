@@ -22,6 +22,8 @@ def read_chunk(data: bytes, *, is_error: bool = False) -> wire.Chunk:
     Raises `Malformed`, or the provider's own failure when that is what the JSON holds and it holds no more.
     """
     try:
+        if not data.isascii():
+            data.decode()  # the decoder passes over what it does not read
         chunk = _chunks.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         try:
@@ -68,6 +70,8 @@ def _irregular(value: object, *, is_error: bool) -> wire.Chunk:
         usage=value.get("usage"),
         x_groq=value.get("x_groq"),
         error=value.get("error"),
+        citations=value.get("citations"),
+        search_results=value.get("search_results"),
     )
 
 
@@ -102,6 +106,22 @@ def _delta(value: object) -> wire.Delta | None:
         reasoning=_text(value.get("reasoning")),
         refusal=_text(value.get("refusal")),
         tool_calls=[_call(item) for item in _dicts(value.get("tool_calls"))],
+        annotations=[_annotation(item) for item in _dicts(value.get("annotations"))],
+    )
+
+
+def _annotation(value: dict[str, object]) -> wire.Annotation:
+    cited = value.get("url_citation")
+    return wire.Annotation(
+        type=_text(value.get("type")),
+        url_citation=wire.UrlCitation(
+            url=_text(cited.get("url")),
+            title=_text(cited.get("title")),
+            start_index=_int(cited.get("start_index")),
+            end_index=_int(cited.get("end_index")),
+        )
+        if isinstance(cited, dict)
+        else None,
     )
 
 

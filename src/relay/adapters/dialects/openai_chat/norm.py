@@ -10,6 +10,7 @@ from math import isfinite
 from typing import assert_never
 
 from relay.adapters.dialects.openai_chat.arranging import arranged
+from relay.adapters.dialects.openai_chat.citations import joined
 from relay.adapters.dialects.openai_chat.ids import DistinctIds, completion_id
 from relay.adapters.dialects.openai_chat.options import effort_of
 from relay.adapters.dialects.openai_chat.reading import settled_reason
@@ -17,6 +18,7 @@ from relay.adapters.dialects.openai_chat.request import NAME, own_extras, settle
 from relay.adapters.dialects.openai_chat.usage import surviving
 from relay.domain.chat import (
     ChatRequest,
+    Citation,
     JsonObject,
     Output,
     Reasoning,
@@ -33,6 +35,7 @@ POVERTY: tuple[str, ...] = (
     "Each choice has one text, one piece of thinking and one refusal: several are joined without a separator.",
     "Their order is lost: thinking comes first, then text, refusal and tool calls.",
     "Empty texts, thinking and refusals are left out.",
+    "Of what a text cites, addresses with title and place are kept, each once; an empty text cites nothing.",
     "Signatures of thinking are left out.",
     "A tool call without arguments has the arguments `{}`.",
     "A tool call without an id, or with one that another call of the answer has, gets an id of its own.",
@@ -70,6 +73,7 @@ class MergedParts:
     text: str
     refusal: str
     calls: tuple[ToolCall, ...]
+    citations: tuple[Citation, ...] = ()
 
 
 def merged(parts: Sequence[AnswerPart]) -> MergedParts:
@@ -87,7 +91,8 @@ def merged(parts: Sequence[AnswerPart]) -> MergedParts:
                 calls.append(part if part.arguments else replace(part, arguments="{}"))
             case _:
                 assert_never(part)
-    return MergedParts(thinking=thinking, text=text, refusal=refusal, calls=tuple(calls))
+    citations = joined(part for part in parts if isinstance(part, Text))
+    return MergedParts(thinking=thinking, text=text, refusal=refusal, calls=tuple(calls), citations=citations)
 
 
 def finite(logprob: float) -> float:
@@ -111,7 +116,7 @@ def _norm_choice(choice: Choice) -> Choice:
     if said.thinking:
         parts.append(Thinking(text=said.thinking))
     if said.text:
-        parts.append(Text(text=said.text))
+        parts.append(Text(text=said.text, citations=said.citations))
     if said.refusal:
         parts.append(Refusal(text=said.refusal))
     ids = DistinctIds()

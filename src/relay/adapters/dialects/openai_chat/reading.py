@@ -10,8 +10,10 @@ them, send content along with them, and an error may follow.
 from relay.adapters.dialects.faults import upstream_failure
 from relay.adapters.dialects.openai_chat import wire
 from relay.adapters.dialects.openai_chat.chunks import read_chunk
+from relay.adapters.dialects.openai_chat.citations import cited, sources
 from relay.adapters.dialects.openai_chat.errors import fault_in
 from relay.adapters.dialects.openai_chat.usage import usage_in
+from relay.domain.chat import Citation
 from relay.domain.errors import Interrupted, Malformed
 from relay.domain.events import (
     ChatResponse,
@@ -71,12 +73,13 @@ class _Call:
 class _Choice:
     """What one choice has shown so far."""
 
-    __slots__ = ("by_id", "by_index", "calls", "index", "open_slots", "raw_word", "word")
+    __slots__ = ("by_id", "by_index", "calls", "citations", "index", "open_slots", "raw_word", "word")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.open_slots: set[int] = set()
         self.calls: list[_Call] = []
+        self.citations: list[Citation] = []
         self.by_index: dict[int, _Call] = {}
         self.by_id: dict[str, _Call] = {}
         self.word = ""
@@ -140,11 +143,15 @@ class _Choice:
             raise upstream_failure(_FAILURES.get(self.word, 502), "the provider gave up on its answer")
         return settled_reason(reason or "stop", has_calls=bool(self.calls))
 
-    def end(self, reason: FinishReason, events: list[StreamEvent]) -> None:
+    def end(self, reason: FinishReason, named: tuple[Citation, ...], events: list[StreamEvent]) -> None:
+        """`named` are the sources of the answer, where they are not its texts'."""
         for call in self.calls:
             if not call.is_started:
                 self._start(call, events)
-        events.extend(PartEnded(index=slot, choice=self.index) for slot in sorted(self.open_slots))
+        citations = tuple(dict.fromkeys(self.citations)) or named
+        for slot in sorted(self.open_slots):
+            of_text = citations if slot == _SLOTS["text"] else ()
+            events.append(PartEnded(index=slot, choice=self.index, citations=of_text))
         events.append(Finished(reason=reason, raw_reason=self.raw_word, choice=self.index))
 
 
@@ -168,6 +175,8 @@ class AnswerReader:
         self._is_started = False
         self._usage: Usage | None = None
         self._choices: dict[int, _Choice] = {}
+        self._citations: object = None
+        self._search_results: object = None
 
     def take(self, chunk: wire.Chunk, events: list[StreamEvent]) -> None:
         """Append what the chunk means. Raises the provider's own failure when it carries an error."""
@@ -184,6 +193,8 @@ class AnswerReader:
             events.append(UsageReported(usage=usage))
         if chunk.error:
             _raise_fault(chunk.error)
+        self._citations = chunk.citations or self._citations
+        self._search_results = chunk.search_results or self._search_results
         for position, choice in enumerate(chunk.choices or ()):
             self._take_choice(position, choice, events)
 
@@ -192,8 +203,11 @@ class AnswerReader:
         if not self._choices:
             raise Interrupted("the provider's stream ended before an answer began")
         choices = sorted(self._choices.values(), key=lambda choice: choice.index)
-        for choice, reason in [(choice, choice.reason()) for choice in choices]:
-            choice.end(reason, events)
+        reasons = [choice.reason() for choice in choices]
+        has_annotations = any(choice.citations for choice in choices)
+        named = () if has_annotations else sources(self._citations, self._search_results)
+        for choice, reason in zip(choices, reasons, strict=True):
+            choice.end(reason, named, events)
 
     def _take_choice(self, position: int, said: wire.Choice, events: list[StreamEvent]) -> None:
         if said.error:
@@ -248,6 +262,8 @@ def _take_delta(delta: wire.Delta, choice: _Choice, events: list[StreamEvent]) -
         choice.say("refusal", delta.refusal, events)
     for call in delta.tool_calls or ():
         choice.call(call, events)
+    if delta.annotations:
+        choice.citations += cited(delta.annotations)
 
 
 def _take_parts(parts: list[wire.ContentPart], choice: _Choice, events: list[StreamEvent]) -> None:

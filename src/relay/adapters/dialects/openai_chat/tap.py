@@ -141,7 +141,12 @@ def _says(choice: wire.Choice) -> bool:
     return choice.logprobs is not None or (
         delta is not None
         and bool(
-            delta.content or delta.reasoning_content or delta.reasoning or delta.refusal or delta.tool_calls
+            delta.content
+            or delta.reasoning_content
+            or delta.reasoning
+            or delta.refusal
+            or delta.tool_calls
+            or delta.annotations
         )
     )
 

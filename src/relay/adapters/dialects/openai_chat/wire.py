@@ -187,6 +187,18 @@ class ToolCallDelta(Struct):
     function: FunctionDelta | None = None
 
 
+class UrlCitation(Struct):
+    url: str | None = None
+    title: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+
+
+class Annotation(Struct):
+    type: str | None = None
+    url_citation: UrlCitation | None = None
+
+
 class Delta(Struct):
     """What is new in a chunk, or the message of a whole answer."""
 
@@ -196,6 +208,7 @@ class Delta(Struct):
     reasoning: str | None = None
     refusal: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
+    annotations: list[Annotation] | None = None
 
 
 class Alternative(Struct):
@@ -226,7 +239,10 @@ class Choice(Struct):
 
 
 class Chunk(Struct):
-    """One event of a stream, or a whole answer. What is rarely there is decoded as it comes."""
+    """One event of a stream, or a whole answer. What is rarely there is decoded as it comes.
+
+    `citations` and `search_results` are how Perplexity and servers like it name the sources of an answer.
+    """
 
     id: str | None = None
     model: str | None = None
@@ -235,6 +251,8 @@ class Chunk(Struct):
     usage: object = None
     x_groq: object = None
     error: object = None
+    citations: object = None
+    search_results: object = None
 
 
 class PromptTokensDetails(Struct, omit_defaults=True):
@@ -273,6 +291,20 @@ class WrittenToolCall(Struct):
     type: Literal["function"] | UnsetType = UNSET
 
 
+class WrittenUrlCitation(Struct):
+    """All four fields are always written: the AI SDK refuses an answer that lacks one."""
+
+    url: str
+    title: str
+    start_index: int
+    end_index: int
+
+
+class WrittenAnnotation(Struct):
+    url_citation: WrittenUrlCitation
+    type: Literal["url_citation"] = "url_citation"
+
+
 class WrittenDelta(Struct):
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType | None = UNSET
@@ -280,6 +312,7 @@ class WrittenDelta(Struct):
     reasoning: str | UnsetType = UNSET
     refusal: str | UnsetType = UNSET
     tool_calls: tuple[WrittenToolCall, ...] | UnsetType = UNSET
+    annotations: tuple[WrittenAnnotation, ...] | UnsetType = UNSET
 
 
 class WrittenAlternative(Struct):
@@ -314,6 +347,7 @@ class WrittenChunk(Struct, kw_only=True):
     model: str
     choices: tuple[WrittenChunkChoice, ...]
     usage: Usage | UnsetType | None = UNSET
+    citations: tuple[str, ...] | UnsetType = UNSET
 
 
 class WrittenMessage(Struct):
@@ -323,6 +357,7 @@ class WrittenMessage(Struct):
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
     tool_calls: tuple[WrittenToolCall, ...] | UnsetType = UNSET
+    annotations: tuple[WrittenAnnotation, ...] | UnsetType = UNSET
 
 
 class WrittenChoice(Struct):
@@ -339,3 +374,4 @@ class WrittenCompletion(Struct, kw_only=True):
     model: str
     choices: tuple[WrittenChoice, ...]
     usage: Usage | UnsetType = UNSET
+    citations: tuple[str, ...] | UnsetType = UNSET

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from relay.adapters.dialects import lenient
 from relay.adapters.dialects.base import Scene
 from relay.adapters.dialects.framing import sse_frame
 from relay.adapters.dialects.openai_chat import wire
+from relay.adapters.dialects.openai_chat.citations import addresses, annotations, moved
 from relay.adapters.dialects.openai_chat.errors import in_band_error
 from relay.adapters.dialects.openai_chat.ids import CallIds, completion_id
 from relay.adapters.dialects.openai_chat.norm import finite, merged
 from relay.adapters.dialects.openai_chat.reading import settled_reason
 from relay.adapters.dialects.openai_chat.stream import DONE
 from relay.adapters.dialects.openai_chat.usage import written
+from relay.domain.chat import Citation
 from relay.domain.events import (
     ChatResponse,
     Choice,
@@ -44,18 +46,22 @@ def encode_response(response: ChatResponse, scene: Scene) -> bytes:
     )
     if response.usage is not None:
         completion.usage = written(response.usage)
+    completion.citations = addresses(
+        each for choice in response.choices for each in merged(choice.parts).citations
+    )
     return lenient.encode(completion)
 
 
 class _OpenPart:
-    """A part being written: `call_index` numbers calls, `is_empty` is true until something of it was."""
+    """A part being written: `call_index` numbers calls, `length` is that of what was written of it."""
 
-    __slots__ = ("call_index", "is_empty", "kind")
+    __slots__ = ("call_index", "citations", "kind", "length")
 
     def __init__(self, kind: PartKind, call_index: int) -> None:
         self.kind = kind
         self.call_index = call_index
-        self.is_empty = True
+        self.length = 0
+        self.citations: tuple[Citation, ...] = ()
 
 
 class _OpenChoice:
@@ -139,7 +145,7 @@ class Encoder:
             return b""
         choice = self._choices[event.choice]
         part = choice.parts[event.index]
-        part.is_empty = False
+        part.length += len(event.text)
         match part.kind:
             case "text":
                 logprobs, choice.logprobs = choice.logprobs, []
@@ -159,7 +165,8 @@ class Encoder:
     def _part_end(self, event: PartEnded) -> bytes:
         """Clients parse what a call's pieces add up to, so a call without arguments gets an empty object."""
         part = self._choices[event.choice].parts[event.index]
-        if part.kind != "tool_call" or not part.is_empty:
+        part.citations = event.citations
+        if part.kind != "tool_call" or part.length:
             return b""
         return self._more(PartDelta(index=event.index, text="{}", choice=event.choice))
 
@@ -169,9 +176,25 @@ class Encoder:
         if choice.logprobs:
             logprobs, choice.logprobs = choice.logprobs, []
             opening += self._chunk(event.choice, wire.WrittenDelta(), logprobs)
+        opening += self._cited(event.choice)
         reason = settled_reason(event.reason, has_calls=choice.call_count > 0)
         return opening + self._frame(
             (wire.WrittenChunkChoice(index=event.choice, delta=wire.WrittenDelta(), finish_reason=reason),)
+        )
+
+    def _cited(self, index: int) -> bytes:
+        """All that the texts of a choice cite, in one chunk: the SDKs' helpers cannot join two such lists."""
+        offset, found = 0, list[Citation]()
+        for _, part in sorted(self._choices[index].parts.items()):
+            if part.kind == "text":
+                found += moved(part.citations, offset)
+                offset += part.length
+        if not (found and offset):
+            return b""
+        citations = tuple(dict.fromkeys(found))
+        delta = wire.WrittenDelta(annotations=annotations(citations))
+        return self._frame(
+            (wire.WrittenChunkChoice(index=index, delta=delta),), citations=addresses(citations)
         )
 
     def _opened(self, index: int, kind: PartKind = "text") -> bytes:
@@ -195,13 +218,19 @@ class Encoder:
         tokens = _logprobs(logprobs) if logprobs else None
         return self._frame((wire.WrittenChunkChoice(index=index, delta=delta, logprobs=tokens),))
 
-    def _frame(self, choices: tuple[wire.WrittenChunkChoice, ...], usage: wire.Usage | None = None) -> bytes:
+    def _frame(
+        self,
+        choices: tuple[wire.WrittenChunkChoice, ...],
+        usage: wire.Usage | None = None,
+        citations: tuple[str, ...] | UnsetType = UNSET,
+    ) -> bytes:
         chunk = wire.WrittenChunk(
             id=self._id,
             created=self._scene.created,
             model=self._scene.model,
             choices=choices,
             usage=usage if self._scene.include_usage else UNSET,
+            citations=citations,
         )
         return sse_frame(lenient.encode(chunk))
 
@@ -215,6 +244,7 @@ def _choice(choice: Choice, call_ids: CallIds) -> wire.WrittenChoice:
     )
     if said.thinking:
         message.reasoning_content = message.reasoning = said.thinking
+    message.annotations = annotations(said.citations)
     if said.calls:
         message.tool_calls = tuple(
             wire.WrittenToolCall(

@@ -15,6 +15,7 @@ POVERTY: tuple[str, ...] = (
     "The id begins with `cmpl-`.",
     "Each choice is one text: several are joined without a separator.",
     "A refusal becomes text.",
+    "What a text cites is left out; the ledger tells so.",
     "Thinking and its signatures are left out; its tokens are counted.",
     "Tool calls are left out.",
     "The finish is stop, length or content_filter: tool_calls becomes stop.",

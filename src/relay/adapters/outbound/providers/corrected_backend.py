@@ -17,11 +17,12 @@ from relay.adapters.outbound.providers.text_corrections import (
 from relay.adapters.outbound.providers.tool_names import ToolNames, may_be_odd
 from relay.application.ports import ChatBackend, Exchange, OnDisconnect, Piece, UpstreamCall
 from relay.domain.chat import ChatRequest, DialectName
-
-CITING: DialectName = "openai.chat"
-"""The one dialect in which a client can be told of citations."""
+from relay.domain.events import PartEnded, StreamEvent
 
 LOST_CITATIONS = "annotations"
+"""The loss that is told where a client's dialect has no place for what an answer cites."""
+
+_CITING: DialectName = "openai.chat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,8 @@ class CorrectedBackend:
             call = _asking(call, names.written(request))
         corrections = self._corrections(call, request, names)
         exchange = await self.translating.open(call)
-        return CorrectedExchange(exchange, corrections) if corrections else exchange
+        may_lose = call.original.dialect != _CITING
+        return CorrectedExchange(exchange, corrections, may_lose) if corrections or may_lose else exchange
 
     def _may_pass(self, call: UpstreamCall) -> bool:
         if self.thinks_in_text(call.model):
@@ -73,18 +75,19 @@ class CorrectedBackend:
 
 
 class CorrectedExchange:
-    """An `Exchange` whose events go through the corrections, in their order."""
+    """An `Exchange` whose events go through the corrections, in their order.
 
-    def __init__(self, exchange: Exchange, corrections: Sequence[Correction]) -> None:
+    With `may_lose` the client's dialect has no place for citations: once an answer has some, they are among the
+    losses, which are then told in the books; the head of a reply has been prepared by then.
+    """
+
+    def __init__(self, exchange: Exchange, corrections: Sequence[Correction], may_lose: bool) -> None:
         self.passes = False
         self.status = exchange.status
+        self.losses = exchange.losses
         self._exchange = exchange
         self._corrections = corrections
-
-    @property
-    def losses(self) -> tuple[str, ...]:
-        """As `AcceptedCall.losses`."""
-        return self._exchange.losses
+        self._may_lose = may_lose
 
     async def read(self) -> Piece:
         """As `Exchange.read`."""
@@ -93,12 +96,18 @@ class CorrectedExchange:
             events = piece.events
             for correction in self._corrections:
                 events = correction.correct(events)
+            if self._may_lose and any(map(_cites, events)):
+                self.losses, self._may_lose = (*self.losses, LOST_CITATIONS), False
             if events or piece.last:
                 return Piece(events=events, last=piece.last)
 
     async def aclose(self) -> None:
         """As `Exchange.aclose`."""
         await self._exchange.aclose()
+
+
+def _cites(event: StreamEvent) -> bool:
+    return isinstance(event, PartEnded) and bool(event.citations)
 
 
 def _asking(call: UpstreamCall, request: ChatRequest) -> UpstreamCall:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
 
+from relay.domain.chat import Citation
 from relay.domain.events import PartDelta, PartEnded, PartKind, PartStarted, SignatureDelta, StreamEvent
 
 MAX_HELD = 256
@@ -211,4 +212,10 @@ def _end(text: _ScannedText, event: PartEnded, corrected: list[StreamEvent]) -> 
     elif text.open == "thinking":
         corrected.append(PartEnded(index=2 * text.index, choice=event.choice))
         return
-    corrected.append(PartEnded(index=index, choice=event.choice))
+    citations = tuple(_moved(each, text.scanner.removed) for each in event.citations)
+    corrected.append(PartEnded(index=index, choice=event.choice, citations=citations))
+
+
+def _moved(citation: Citation, removed: int) -> Citation:
+    """A citation of a text that lost its beginning."""
+    return replace(citation, start=max(citation.start - removed, 0), end=max(citation.end - removed, 0))
