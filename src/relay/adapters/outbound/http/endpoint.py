@@ -38,6 +38,8 @@ def unchanged(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
 def edited(wire: WireRequest, edit: Edit, model: str) -> WireRequest:
     """The request as the provider takes it."""
     body, lost = edit(wire.body, model)
+    if body is wire.body and not lost:
+        return wire
     return replace(wire, body=body, losses=(*wire.losses, *lost))
 
 

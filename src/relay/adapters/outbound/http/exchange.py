@@ -6,16 +6,16 @@ and codecs read a whole answer in place of a stream. Once the codec has seen the
 a connection that breaks then, or stays open, costs the caller nothing.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 import anyio
 
 from relay.adapters.dialects.base import Dialect, Scene, StreamDecoder, StreamTap, Tapped
-from relay.adapters.outbound.http.interface import HttpResponse, read_body
+from relay.adapters.outbound.http.interface import HttpResponse, Phases, read_body
 from relay.application.ports import Piece
 from relay.domain.errors import Interrupted, Malformed, RelayError, TimedOut, UpstreamError
-from relay.domain.events import ChatResponse, Failed, Finished, PartStarted, StreamEvent
+from relay.domain.events import ChatResponse, Failed, Finished, PartStarted
 from relay.domain.folding import fold, unfold
 
 TAIL_S = 1.0
@@ -29,8 +29,7 @@ _STARTS = {
 """First bytes of `data`, `event`, `id`, `retry`, a comment, a whole answer or error, a byte order mark."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """How an answer shall be read: as a stream or whole, its bytes passed on or not, and for whom."""
 
     dialect: Dialect
@@ -51,21 +50,26 @@ class HttpExchange:
         self._response = response
         self._reading = reading
         self._leave = leave
-        self._tap = _tap(reading)
+        self._tap = _tap(reading) if reading.stream else None
         self._unfinished: set[int] = set()
         self._has_begun = False
         self._tail_ends_at: float | None = None
         self._failure: RelayError | None = None
         self._is_closed = False
 
+    @property
+    def phases(self) -> Phases:
+        """How long it took until the provider's head was there."""
+        return self._response.phases
+
     async def read(self) -> Piece:
         """As `Exchange.read`."""
         if self._failure is not None:
             raise self._failure
-        if not self._reading.stream:
+        if self._tap is None:
             piece = _whole_piece(self._reading, await read_body(self._response))
         else:
-            piece = await self._next_piece()
+            piece = await self._next_piece(self._tap)
         if piece.last:
             await self.aclose()
         return piece
@@ -80,30 +84,33 @@ class HttpExchange:
         finally:
             self._leave()
 
-    async def _next_piece(self) -> Piece:
+    async def _next_piece(self, tap: StreamTap) -> Piece:
         while True:
             broken: UpstreamError | None = None
             try:
-                chunk = await self._next_chunk()
+                if self._tail_ends_at is None:
+                    chunk = await self._response.read()
+                else:
+                    chunk = await self._rest()
             except (Interrupted, TimedOut) as error:
                 chunk, broken = None, error
             if chunk is None:
-                return self._piece(self._tap.close(), last=True, broken=broken)
-            self._check_start(chunk)
-            piece = self._piece(self._tap.feed(chunk))
+                return self._piece(tap.close(), last=True, broken=broken)
+            if not self._has_begun:
+                self._check_start(chunk)
+            piece = self._piece(tap.feed(chunk))
             if piece.events or piece.raw:
                 return piece
 
-    async def _next_chunk(self) -> bytes | None:
-        if self._tail_ends_at is None:
-            return await self._response.read()
-        with anyio.move_on_at(self._tail_ends_at):
+    async def _rest(self) -> bytes | None:
+        """What comes within the tail; `None` when that is over."""
+        with anyio.move_on_at(self._tail_ends_at or 0.0):
             return await self._response.read()
         return None
 
     def _check_start(self, chunk: bytes) -> None:
         """Error pages and the like are refused before they count as an answer that broke off."""
-        if self._has_begun or not (first := chunk.lstrip(_BLANK)[:1]):
+        if not (first := chunk.lstrip(_BLANK)[:1]):
             return
         self._has_begun = True
         if first not in _STARTS[self._reading.dialect.framing]:
@@ -120,20 +127,17 @@ class HttpExchange:
             events, last = events[:-1], False
             if not events and not tapped.raw:
                 raise self._failure
-        self._watch_finish(events)
+        for event in events:
+            if isinstance(event, PartStarted):
+                self._unfinished.add(event.choice)
+            elif isinstance(event, Finished):
+                self._see_finish(event.choice)
         return Piece(events=events, raw=tapped.raw if self.passes else None, last=last)
 
-    def _watch_finish(self, events: Sequence[StreamEvent]) -> None:
-        for event in events:
-            match event:
-                case PartStarted(choice=choice):
-                    self._unfinished.add(choice)
-                case Finished(choice=choice):
-                    self._unfinished.discard(choice)
-                    if not self._unfinished and self._tail_ends_at is None:
-                        self._tail_ends_at = anyio.current_time() + TAIL_S
-                case _:
-                    pass
+    def _see_finish(self, choice: int) -> None:
+        self._unfinished.discard(choice)
+        if not self._unfinished and self._tail_ends_at is None:
+            self._tail_ends_at = anyio.current_time() + TAIL_S
 
 
 class _Untapped:

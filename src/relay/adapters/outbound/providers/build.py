@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import lru_cache, partial
 
 from relay.adapters.dialects.base import Dialect
 from relay.adapters.dialects.embeddings import EMBEDDING_DIALECTS
@@ -24,6 +24,9 @@ from relay.application.refresh_catalog import ListedProvider
 from relay.domain.catalog import ModelEntry
 from relay.domain.chat import DialectName
 from relay.domain.names import normalise
+
+MAX_KNOWN_MODELS = 1024
+"""For so many models of a provider it is remembered which of its profiles are theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +121,14 @@ def _backend(
     spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]
 ) -> CorrectedBackend:
     prompt = spec.quirks.system_prompt
+    quirks_of = lru_cache(MAX_KNOWN_MODELS)(partial(_quirks_of, spec))
     backend = HttpBackend(
         endpoint=endpoint,
         dialect=dialects[spec.dialect],
         completions=dialects[spec.completions] if spec.completions else None,
         passes_through=spec.pass_through and not prompt,
         prepare=partial(with_system_prompt, prompt=prompt) if prompt else as_it_is,
-        edit=partial(_edited, spec),
+        edit=lambda body, model: apply(body, quirks_of(model)),
         on_disconnect=spec.on_disconnect,
     )
     spoken: set[DialectName] = {spec.dialect, *((spec.completions,) if spec.completions else ())}
@@ -132,7 +136,7 @@ def _backend(
         backend=backend,
         translating=replace(backend, passes_through=False),
         passes_for=frozenset(spoken if backend.passes_through else ()),
-        thinks_in_text=partial(_thinks_in_text, spec),
+        thinks_in_text=lambda model: any(quirks.thinking_tags for quirks in quirks_of(model)),
         plain_tool_names=spec.dialect == "openai.chat",
     )
 
@@ -151,14 +155,6 @@ def _listed(
         problem=key.problem,
         source=spec,
     )
-
-
-def _edited(spec: ProviderSpec, body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
-    return apply(body, _quirks_of(spec, model))
-
-
-def _thinks_in_text(spec: ProviderSpec, model: str) -> bool:
-    return any(quirks.thinking_tags for quirks in _quirks_of(spec, model))
 
 
 def _quirks_of(spec: ProviderSpec, model: str) -> tuple[Quirks, ...]:
