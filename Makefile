@@ -7,7 +7,7 @@ NPM_INSTALL := npm install --prefix tests/e2e/node --no-package-lock --ignore-sc
 # With compiled modules kept, every process that a test starts is quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup check format-check lint types static imports requirements docs-check fast fix test test-one unit contract architecture e2e laws docs lock upgrade run
+.PHONY: help setup check format-check lint types static imports requirements docs-check fast fix test test-one unit contract architecture e2e laws docs lock upgrade bench run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ lock: ## write exact versions of all requirements, keeping the present ones wher
 
 upgrade: ## the same with the newest versions that fit
 	uv run --no-project python tools/lock.py --upgrade
+
+bench: ## what the relay costs beside other gateways: make bench ROUNDS=3 ONLY=requests,streams
+	uv run python -m benchmarks --rounds $(or $(ROUNDS),3) --only "$(ONLY)" $(ARGS)
 
 run: ## serve from this clone
 	uv run relay serve

@@ -31,9 +31,12 @@ SAID_HERE = {
     "CONTRIBUTING.md": "set-up, words, size rules, recipes",
     "LICENSE": "MIT",
     "README.md": "what it is and the first call",
+    "benchmarks/baseline.json": "the figures that later ones are compared with",
+    "benchmarks/results.json": "the figures that docs/performance.md tells",
     "docs": "for those who change or run the relay",
     "docs/adr": "decisions, one page each, with how we would notice that one was wrong",
     "docs/architecture.md": "this page",
+    "docs/performance.md": "what it costs beside other gateways (written by `make bench`)",
     "migrations": "the database schema, revision by revision (shipped inside the wheel)",
     "migrations/script.py.mako": "what a new revision begins as",
     "migrations/versions": "the revisions, in order",
@@ -72,7 +75,7 @@ def said_by_itself(path: Path) -> str:
     if path.suffix == ".py":
         return sentence(ast.get_docstring(ast.parse(text)) or "")
     lines = text.removeprefix("#!").splitlines()
-    comments = [line.removeprefix("# ") for line in lines[:3] if line.startswith("# ")]
+    comments = [line.partition(" ")[2] for line in lines[:3] if line.startswith(("# ", "// "))]
     return sentence(comments[0]) if comments else ""
 
 

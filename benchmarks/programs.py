@@ -1,0 +1,70 @@
+"""The programs that a run needs: which are there, and ours built from source where that is newer."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE / "build"
+
+
+class Missing(Exception):
+    """Something is not installed; its text says what, in a form for `skipped: …`."""
+
+
+def found(name: str, *elsewhere: str) -> str:
+    """The path of an installed program. Raises `Missing`."""
+    path = shutil.which(name) or next((other for other in elsewhere if Path(other).is_file()), None)
+    if path is None:
+        raise Missing(f"{name} is not installed")
+    return path
+
+
+def nginx() -> str:
+    """nginx, which Debian installs where only root's PATH leads. Raises `Missing`."""
+    return found("nginx", "/usr/sbin/nginx")
+
+
+def compiled_c(name: str) -> Path:
+    """The program made of `NAME.c`. Raises `Missing` without a compiler."""
+    source, made = HERE / f"{name}.c", BUILD / name
+    if _is_stale(made, source):
+        _run([found("cc", "/usr/bin/gcc"), "-O2", "-Wall", "-o", str(made), str(source)])
+    return made
+
+
+def compiled_go(name: str) -> Path:
+    """The program made of `NAME.go`. Raises `Missing` without Go."""
+    source, made = HERE / f"{name}.go", BUILD / name
+    if _is_stale(made, source):
+        _run([found("go"), "build", "-o", str(made), str(source)])
+    return made
+
+
+def certificate() -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1, and its key. Raises `Missing` without openssl."""
+    cert, key = BUILD / "tls.crt", BUILD / "tls.key"
+    if not (cert.exists() and key.exists()):
+        BUILD.mkdir(exist_ok=True)
+        # No named curve or text file of openssl's is needed for this, whatever the machine configures.
+        subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "3650"]
+        new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(key)]
+        _run([found("openssl"), "req", "-x509", *new_key, *subject, "-out", str(cert)])
+    return cert, key
+
+
+def pinned(core: int, *command: str) -> list[str]:
+    """The command on one core; unpinned where there is no `taskset`, as its absence is told at the start."""
+    taskset = shutil.which("taskset")
+    return [taskset, "-c", str(core), *command] if taskset else list(command)
+
+
+def _is_stale(made: Path, source: Path) -> bool:
+    BUILD.mkdir(exist_ok=True)
+    return not made.exists() or made.stat().st_mtime < source.stat().st_mtime
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()[-2000:]}")

@@ -1,0 +1,307 @@
+"""The gateways under test: how each is set up and started, and where it is asked."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.processes import (
+    GATEWAY_CORE,
+    LOAD_CORE,
+    NotStarted,
+    Running,
+    accepts,
+    free_port,
+    plain_environment,
+    process,
+)
+from benchmarks.programs import HERE, Missing, certificate, compiled_c, compiled_go, nginx
+from benchmarks.scenarios import Dialect, asked_models
+
+CHAT_PATH = "/v1/chat/completions"
+OLLAMA_PATH = "/api/chat"
+MANY_MODELS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where to ask, and whose processor time counts: `pid` is None for the mock itself."""
+
+    name: str
+    url: str
+    headers: tuple[str, ...] = ()
+    dialect: Dialect = "openai"
+    pid: int | None = None
+    first_answer_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where to find what is measured: checkouts of the relay, and an environment with LiteLLM."""
+
+    source: Path = HERE.parent
+    before: Path | None = None
+    litellm: Path | None = None
+
+
+class Fleet:
+    """The targets of one run, each started when it is first asked for and ended with the run."""
+
+    def __init__(self, stack: ExitStack, places: Places) -> None:
+        self._stack = stack
+        self._places = places
+        self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        self._mock_port = free_port()
+        self._started: dict[str, Target | Missing | NotStarted] = {}
+        self._tls_port = 0
+        self._start_mock()
+
+    def target(self, name: str) -> Target:
+        """The target of this name, started. Raises `Missing` and `NotStarted`."""
+        if name not in self._started:
+            try:
+                self._started[name] = self._start(name)
+            except (Missing, NotStarted) as error:
+                self._started[name] = error
+        if isinstance(found := self._started[name], Target):
+            return found
+        raise found
+
+    def started_relay(self, stack: ExitStack) -> Target:
+        """A relay of its own, for who wants to see it start; it ends with `stack`. Raises `NotStarted`."""
+        return self._relay(stack, f"start-{free_port()}")
+
+    def _start(self, name: str) -> Target:
+        stack = self._stack
+        starters: dict[str, Callable[[], Target]] = {
+            "direct": lambda: Target(name="direct", url=self._mock_url(CHAT_PATH)),
+            "nginx": lambda: self._nginx(name, self._mock_port),
+            "nginx-tls": lambda: self._nginx(name, self._tls(), scheme="https"),
+            "go": self._go,
+            "relay": lambda: self._relay(stack, name),
+            "relay-ollama": self._relay_ollama,
+            "relay-10000": lambda: self._relay(stack, name, fillers=MANY_MODELS),
+            "relay-wide": lambda: self._relay(stack, name, module="benchmarks.serve_wide"),
+            "before": lambda: self._relay(stack, name, source=self._before()),
+            "relay-tls": lambda: self._relay(stack, name, tls_port=self._tls()),
+            "litellm": self._litellm_proxy,
+        }
+        return starters[name]()
+
+    def _mock_url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._mock_port}{path}"
+
+    def _own_folder(self, name: str) -> Path:
+        folder = self._folder / name
+        folder.mkdir()
+        return folder
+
+    def _start_mock(self) -> None:
+        program = str(compiled_c("mock"))
+        folder = self._own_folder("mock")
+        self._stack.enter_context(process([program, str(self._mock_port)], folder=folder, core=LOAD_CORE))
+        if not accepts(self._mock_port):
+            raise NotStarted((folder / "out.log").read_text("utf-8", "replace"))
+
+    def _serving(self, target: Target, command: Sequence[str], folder: Path, **env: str) -> Target:
+        """The target with the process that the command starts."""
+        running = self._stack.enter_context(
+            process(
+                command, folder=folder, core=GATEWAY_CORE, url=target.url, headers=target.headers, env=env
+            )
+        )
+        return _with(target, running)
+
+    def _nginx(self, name: str, upstream: int, *, scheme: str = "http") -> Target:
+        folder, port = self._own_folder(name), free_port()
+        command = _nginx_command(folder, port, upstream, scheme=scheme)
+        target = Target(name=name, url=f"http://127.0.0.1:{port}{CHAT_PATH}")
+        return self._serving(target, command, folder)
+
+    def _tls(self) -> int:
+        """The port of a TLS front before the mock."""
+        if not self._tls_port:
+            folder, port = self._own_folder("tls"), free_port()
+            command = _nginx_command(folder, port, self._mock_port, tls=certificate())
+            self._stack.enter_context(process(command, folder=folder, core=LOAD_CORE))
+            if not accepts(port):
+                raise NotStarted((folder / "out.log").read_text("utf-8", "replace"))
+            self._tls_port = port
+        return self._tls_port
+
+    def _go(self) -> Target:
+        port, key = free_port(), "sk-bench"
+        command = [str(compiled_go("gateway")), f"127.0.0.1:{port}", self._mock_url(CHAT_PATH), key]
+        target = Target(name="go", url=f"http://127.0.0.1:{port}{CHAT_PATH}", headers=_bearer(key))
+        return self._serving(target, command, self._own_folder("go"))
+
+    def _relay(
+        self,
+        stack: ExitStack,
+        name: str,
+        *,
+        fillers: int = 0,
+        module: str = "relay",
+        tls_port: int = 0,
+        source: Path | None = None,
+    ) -> Target:
+        folder, port = self._own_folder(name), free_port()
+        upstream = f"https://127.0.0.1:{tls_port}/v1" if tls_port else self._mock_url("/v1")
+        (folder / "relay.toml").write_text(relay_toml(port, upstream, fillers))
+        path = os.pathsep.join((str((source or self._places.source) / "src"), str(HERE.parent)))
+        target = Target(
+            name=name,
+            url=f"http://127.0.0.1:{port}{CHAT_PATH}",
+            headers=_bearer(_relay_key(folder, path)),
+        )
+        serve = [sys.executable, "-m", module, "--config", str(folder / "relay.toml"), "serve"]
+        trust = {"SSL_CERT_FILE": str(certificate()[0])} if tls_port else {}
+        running = stack.enter_context(
+            process(
+                serve,
+                folder=folder,
+                core=GATEWAY_CORE,
+                url=target.url,
+                headers=target.headers,
+                env={"PYTHONPATH": path, **trust},
+            )
+        )
+        return _with(target, running)
+
+    def _relay_ollama(self) -> Target:
+        relay = self.target("relay")
+        url = relay.url.replace(CHAT_PATH, OLLAMA_PATH)
+        return replace(relay, name="relay-ollama", url=url, dialect="ollama")
+
+    def _before(self) -> Path:
+        if self._places.before is None:
+            raise Missing("no --before DIR was given")
+        return self._places.before
+
+    def _litellm_proxy(self) -> Target:
+        if self._places.litellm is None:
+            raise Missing("no --litellm VENV was given")
+        program = self._places.litellm / "bin" / "litellm"
+        if not program.is_file():
+            raise Missing(f"{program} is not there")
+        folder, port = self._own_folder("litellm"), free_port()
+        (folder / "litellm.yaml").write_text(litellm_yaml(self._mock_url("/v1")))
+        target = Target(
+            name="litellm", url=f"http://127.0.0.1:{port}{CHAT_PATH}", headers=_bearer("sk-bench")
+        )
+        options = ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1", "--run_granian"]
+        path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        return self._serving(
+            target,
+            [str(program), "--config", str(folder / "litellm.yaml"), *options],
+            folder,
+            PATH=path,
+            LITELLM_LOG="ERROR",
+            LITELLM_LOCAL_MODEL_COST_MAP="True",
+            LITELLM_MASTER_KEY="sk-bench",
+        )
+
+
+def relay_toml(port: int, base_url: str, fillers: int) -> str:
+    """The relay's configuration: keys wanted, the mock as one provider with its models and `fillers` more."""
+    models = [*asked_models(), *(f"filler-{number:05d}" for number in range(fillers))]
+    listed = ", ".join(f'"{model}"' for model in models)
+    return (
+        f'[server]\nhost = "127.0.0.1"\nport = {port}\n'
+        '[auth]\nmode = "keys"\n'
+        '[database]\nurl = "sqlite:///relay.db"\n'
+        f'[providers.upstream]\nkind = "openai-compatible"\nbase_url = "{base_url}"\napi_key = "sk-upstream"\n'
+        f"max_in_flight = 4096\nmodels = [{listed}]\n"
+    )
+
+
+def litellm_yaml(base_url: str) -> str:
+    """LiteLLM in its best set-up: no database, no retries, nothing logged, prices given."""
+    entries = "".join(
+        f"  - model_name: {model}\n    litellm_params:\n      model: openai/{model}\n"
+        f"      api_base: {base_url}\n      api_key: sk-upstream\n"
+        "      input_cost_per_token: 0.000001\n      output_cost_per_token: 0.000002\n"
+        for model in asked_models()
+    )
+    return (
+        f"model_list:\n{entries}"
+        "litellm_settings:\n  num_retries: 0\n  request_timeout: 60\n  telemetry: false\n  set_verbose: false\n"
+        "general_settings:\n  master_key: sk-bench\n  disable_spend_logs: true\n  disable_error_logs: true\n"
+        "router_settings:\n  num_retries: 0\n"
+    )
+
+
+def versions(litellm: Path | None) -> dict[str, str]:
+    """The versions of what was measured, as far as it is installed."""
+    commands = {"nginx": ["nginx", "-v"], "go": ["go", "version"]}
+    told = {"python": sys.version.split()[0]}
+    for name, (program, *options) in commands.items():
+        path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
+        if path:
+            run = subprocess.run([path, *options], capture_output=True, text=True, check=False)
+            told[name] = (run.stdout or run.stderr).strip().removeprefix("nginx version: ").split(" linux")[0]
+    if litellm:
+        ask = [
+            str(litellm / "bin" / "python"),
+            "-c",
+            "import importlib.metadata as m; print(m.version('litellm'))",
+        ]
+        told["litellm"] = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+    return told
+
+
+def _with(target: Target, running: Running) -> Target:
+    return replace(target, pid=running.pid, first_answer_s=running.first_answer_s)
+
+
+def _bearer(key: str) -> tuple[str, ...]:
+    return (f"Authorization: Bearer {key}",)
+
+
+def _relay_key(folder: Path, path: str) -> str:
+    create = [
+        sys.executable,
+        "-m",
+        "relay",
+        "--config",
+        str(folder / "relay.toml"),
+        "keys",
+        "create",
+        "bench",
+    ]
+    run = subprocess.run(
+        create,
+        cwd=folder,
+        env=plain_environment({"XDG_CONFIG_HOME": str(folder), "PYTHONPATH": path}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    key = next((word for word in run.stdout.split() if word.startswith("lr_")), "")
+    if run.returncode or not key:
+        raise NotStarted(f"no key was made: {run.stderr[-1000:]}")
+    return key
+
+
+def _nginx_command(
+    folder: Path, port: int, upstream: int, *, scheme: str = "http", tls: tuple[Path, Path] | None = None
+) -> list[str]:
+    files = f"ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};" if tls else ""
+    filled = {
+        "PREFIX": str(folder),
+        "UPSTREAM": str(upstream),
+        "SCHEME": scheme,
+        "TLS_LISTEN": "ssl" if tls else "",
+        "TLS_FILES": files,
+        "PORT": str(port),
+    }
+    text = (HERE / "nginx.conf").read_text()
+    for capital, value in filled.items():
+        text = text.replace(capital, value)
+    (folder / "nginx.conf").write_text(text)
+    return [nginx(), "-p", str(folder), "-c", str(folder / "nginx.conf")]
