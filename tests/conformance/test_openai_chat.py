@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.conformance.asking import (
+    HELLO,
     TEXT,
     chat,
     deltas_of,
@@ -18,11 +19,14 @@ from tests.conformance.asking import (
     streamed_or_whole,
     translated,
 )
+from tests.conformance.conftest import Place
 from tests.conformance.wire import Answer, Api
+from tests.support.books import row_of
 from tests.support.declarations import SCHEMA, WEATHER
 from tests.support.official_clients import openai_client
 from tests.support.pictures import png
 from tests.support.upstream import ScriptedUpstream
+from tests.support.upstream.openai_wire import source
 
 pytestmark = pytest.mark.e2e
 
@@ -234,6 +238,45 @@ def test_openai_python_parses_fenced_json_into_the_type_asked_for(api: Api, prov
 @streamed_or_whole
 def test_a_fence_in_any_other_answer_stays(api: Api, provider: str, stream: bool) -> None:
     assert repeated(api, f"{provider}/echo", FENCED, stream=stream) == FENCED
+
+
+@pytest.mark.conformance("openai", 50)
+@streamed_or_whole
+def test_a_list_of_sources_is_kept_and_told_as_annotations_too(api: Api, stream: bool) -> None:
+    answer = chat(api, "up/cited?form=list&sources=2", stream=stream)
+    messages = deltas_of(answer) if stream else [message_of(answer)]
+    (annotations,) = [message["annotations"] for message in messages if "annotations" in message]
+    assert [annotation["type"] for annotation in annotations] == ["url_citation", "url_citation"]
+    assert [annotation["url_citation"] for annotation in annotations] == [
+        {**source(number), "start_index": 0, "end_index": 0} for number in range(2)
+    ]
+    (listed,) = [
+        body["citations"] for body in (answer.chunks if stream else [answer.json]) if "citations" in body
+    ]
+    assert listed == [source(number)["url"] for number in range(2)]
+
+
+@pytest.mark.conformance("openai", 50)
+@streamed_or_whole
+@pytest.mark.parametrize("provider", ["up", "direct"])
+def test_annotations_arrive_with_all_their_fields(api: Api, provider: str, stream: bool) -> None:
+    answer = chat(api, f"{provider}/cited", stream=stream)
+    messages = deltas_of(answer) if stream else [message_of(answer)]
+    told = [annotation for message in messages for annotation in message.get("annotations") or ()]
+    assert [annotation["url_citation"] for annotation in told] == [source(0), source(1)]
+
+
+@pytest.mark.conformance("openai", 50)
+@streamed_or_whole
+def test_annotations_that_a_client_of_ollamas_cannot_get_are_booked_as_lost(
+    place: Place, stream: bool
+) -> None:
+    for script, losses in (("cited", ["annotations"]), ("basic", [])):
+        asked = {"model": f"up/{script}", "messages": HELLO, "stream": stream}
+        answer = place.api.post("/api/chat", asked)
+        assert answer.status == 200
+        assert place.relay is not None
+        assert row_of(place.relay.folder, answer.headers["x-request-id"])["losses"] == losses
 
 
 @pytest.mark.conformance("openai")

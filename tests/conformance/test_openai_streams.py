@@ -16,6 +16,7 @@ from tests.support.books import row_of
 from tests.support.official_clients import openai_client
 from tests.support.upstream import ScriptedUpstream
 from tests.support.upstream.answers import UNICODE_PIECES
+from tests.support.upstream.openai_wire import source
 
 pytestmark = pytest.mark.e2e
 
@@ -170,3 +171,28 @@ def test_chunks_without_choices_are_skipped(api: Api, upstream: ScriptedUpstream
             )
         )
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == TEXT
+
+
+@pytest.mark.conformance("openai", 69)
+@pytest.mark.parametrize("provider", ["up", "direct"])
+def test_annotations_come_in_one_delta_however_the_provider_sends_them(api: Api, provider: str) -> None:
+    deltas = deltas_of(chat(api, f"{provider}/cited?sources=3", stream=True))
+    (citing,) = [delta for delta in deltas if "annotations" in delta]
+    assert [each["url_citation"]["url"] for each in citing["annotations"]] == [
+        source(number)["url"] for number in range(3)
+    ]
+    assert deltas[-1] == {}
+
+
+@pytest.mark.conformance("openai", 69)
+@pytest.mark.parametrize("provider", ["up", "direct"])
+def test_openai_pythons_helper_gathers_annotations(api: Api, provider: str) -> None:
+    with (
+        openai_client(api.url) as client,
+        client.chat.completions.stream(
+            model=f"{provider}/cited?sources=3", messages=[{"role": "user", "content": "hi"}]
+        ) as stream,
+    ):
+        message = stream.get_final_completion().choices[0].message
+    assert message.content == TEXT
+    assert len(message.annotations or ()) == 3

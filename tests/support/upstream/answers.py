@@ -10,6 +10,7 @@ from tests.support.upstream.scripts import Script
 
 type Finish = Literal["stop", "length", "tool_calls"]
 type Parts = Literal["pieces", "at_once", "same_index", "bare"]
+type Sources = Literal["annotations", "list"]
 
 TOKEN_LENGTH = 4
 
@@ -67,6 +68,8 @@ class Answer:
     finish: Finish = "stop"
     logprobs: bool = False
     choices: int = 1
+    sources: int = 0
+    sources_as: Sources = "annotations"
 
     @property
     def tokens(self) -> int:
@@ -160,6 +163,12 @@ def _logprobs(script: Script, chat: Chat, seq: int) -> Answer:
     return Answer(_numbered(script.number("chunks")), logprobs=True)
 
 
+def _cited(script: Script, chat: Chat, seq: int) -> Answer:
+    form: Sources = _one_of(script.text("form"), Sources.__value__)
+    text = _numbered(script.number("chunks"))
+    return Answer(text, sources=script.number("sources"), sources_as=form)
+
+
 def _fill(script: Script, chat: Chat, seq: int) -> Answer:
     return _spoken(f"[{chat.last_user_text}|{chat.suffix}]")
 
@@ -185,6 +194,7 @@ WRITERS: Mapping[str, Callable[[Script, Chat, int], Answer]] = {
     "image": _image,
     "schema": _schema,
     "logprobs": _logprobs,
+    "cited": _cited,
     "fill": _fill,
     "length": _length,
     "empty": _empty,

@@ -1,6 +1,7 @@
 """HTTP/1.1 on a raw connection: bounded reading, writes to be cut up or broken off, prompt notice of a close."""
 
 import asyncio
+import os
 import socket
 import struct
 import time
@@ -138,6 +139,10 @@ class Peer:
             if not self._writer.transport.get_write_buffer_size() or self.reader.gone.is_set():
                 return
             await asyncio.sleep(0.001)
+
+    def raw_socket(self) -> socket.socket:
+        """Another handle on the socket beneath, to shut it behind the transport's back."""
+        return socket.socket(fileno=os.dup(self._writer.get_extra_info("socket").fileno()))
 
     async def reset(self) -> None:
         """Break the connection off with a RST."""

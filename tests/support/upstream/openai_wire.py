@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import Iterator
 
-from tests.support.upstream.answers import Answer, Step, Text, Thought, ToolCall
+from tests.support.upstream.answers import TOKEN_LENGTH, Answer, Step, Text, Thought, ToolCall
 from tests.support.upstream.chat import BadRequest, Chat, Image, Json, last_of_user, objects, tools_in
 from tests.support.upstream.wire import Frame, Reply, Usage, encoded
 
@@ -66,6 +66,8 @@ class OpenAIWire:
                 yield Frame(chunk(delta, None, logprobs), "content", tokens * reply.answer.choices)
         if not reply.finished:
             return
+        for annotation in _annotations(reply.answer):
+            yield Frame(chunk({"annotations": [annotation]}), "content")
         yield Frame(chunk({}, reply.answer.finish), "finish")
         if usage is not None:
             yield Frame(_event({**envelope, "choices": [], "usage": _usage(usage)}), "usage")
@@ -86,7 +88,13 @@ def _event(payload: Json) -> bytes:
 
 
 def _envelope(reply: Reply, kind: str) -> Json:
-    return {"id": f"chatcmpl-{reply.seq:08d}", "object": kind, "created": CREATED, "model": reply.chat.model}
+    envelope = {
+        "id": f"chatcmpl-{reply.seq:08d}",
+        "object": kind,
+        "created": CREATED,
+        "model": reply.chat.model,
+    }
+    return envelope | _listed_sources(reply.answer)
 
 
 def _message(reply: Reply) -> Json:
@@ -97,7 +105,34 @@ def _message(reply: Reply) -> Json:
     if answer.calls:
         message["content"] = None
         message["tool_calls"] = [_call(call) for call in answer.calls]
+    if annotations := _annotations(answer):
+        message["annotations"] = annotations
     return message
+
+
+def source(number: int) -> Json:
+    """Where the token of this number comes from, as an annotation tells it."""
+    start = number * TOKEN_LENGTH
+    return {
+        "url": f"https://example.org/{number}",
+        "title": f"Source {number}",
+        "start_index": start,
+        "end_index": start + TOKEN_LENGTH - 1,
+    }
+
+
+def _annotations(answer: Answer) -> list[Json]:
+    if answer.sources_as != "annotations":
+        return []
+    return [{"type": "url_citation", "url_citation": source(number)} for number in range(answer.sources)]
+
+
+def _listed_sources(answer: Answer) -> Json:
+    if answer.sources_as != "list":
+        return {}
+    found = [source(number) for number in range(answer.sources)]
+    results = [{"url": each["url"], "title": each["title"], "date": None} for each in found]
+    return {"citations": [each["url"] for each in found], "search_results": results}
 
 
 def _deltas(step: Step, index: int, reply: Reply) -> list[tuple[Json, int]]:

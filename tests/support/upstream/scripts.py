@@ -40,6 +40,10 @@ SCRIPTS: Mapping[str, Mapping[str, Value]] = {
     "schema": {},
     # Numbered tokens with log probabilities, asked for or not.
     "logprobs": {},
+    # Numbered tokens, each of the first `sources` resting on a source of its own. OpenAI's wire tells them as
+    # annotations, each in a chunk of its own, or as the list of addresses that every chunk repeats; Ollama's has no
+    # place for them.
+    "cited": {"sources": 2, "form": "annotations"},
     # What stood before and behind the gap: "[before|behind]".
     "fill": {},
     # As many numbered tokens as the request allows, or else `chunks`, and the finish reason length.

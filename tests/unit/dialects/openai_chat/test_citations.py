@@ -186,9 +186,31 @@ def test_what_passes_keeps_its_annotations() -> None:
         said({"role": "assistant", "content": "abcde"}),
         said({"annotations": [{**ANNOTATION, "vendor": 1}]}, "stop", citations=[OTHER]),
     )
-    assert [delta.get("annotations") for delta in deltas_of(raw)] == [
-        None,
-        [{**ANNOTATION, "vendor": 1}],
-        None,
-    ]
+    vendors = {**ANNOTATION, "vendor": 1}
+    assert [delta.get("annotations") for delta in deltas_of(raw)] == [None, [vendors], None]
     assert any(chunk.get("citations") == [OTHER] for chunk in frames_of(raw))
+
+
+def test_what_passes_tells_all_annotations_at_once_before_the_finish() -> None:
+    first, second = ({**ANNOTATION, "vendor": number} for number in (1, 2))
+    raw = tapped(
+        said({"role": "assistant", "content": "abc", "annotations": [first]}),
+        said({"annotations": []}),
+        said({"content": "de"}),
+        said({"annotations": [second, "odd"]}),
+        said({}, "stop"),
+    )
+    assert deltas_of(raw) == [
+        {"role": "assistant", "content": "abc"},
+        {"annotations": []},
+        {"content": "de"},
+        {"annotations": [first, second, "odd"]},
+        {},
+    ]
+    assert [chunk["choices"][0]["finish_reason"] for chunk in frames_of(raw)] == [None] * 4 + ["stop"]
+
+
+def test_annotations_of_an_answer_that_breaks_off_are_not_made_a_finish() -> None:
+    tap = DIALECT.tap(a_scene())
+    passed = tap.feed(stream_of([said({"content": "a", "annotations": [ANNOTATION]})], b"")).raw
+    assert b"annotations" not in passed + tap.close().raw

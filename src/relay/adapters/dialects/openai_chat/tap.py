@@ -6,6 +6,7 @@ them. Repaired is what would break clients of the strict SDKs, and only that:
 - usage on any other chunk than the last: it is held, and sent once as a last chunk of its own;
 - finish words sent twice, along with content, or before an error: each is held to the end of the stream, and
   sent once in a chunk of its own with an empty delta;
+- annotations in more than one chunk: they are held, and sent together before the finish;
 - the role sent again and again, or not at all;
 - chunks without `choices`, comments, event names, line separators inside strings.
 
@@ -42,6 +43,7 @@ class Tap:
         self._decoder = Decoder(on_chunk=self._pass)
         self._ready: list[bytes] = []
         self._finishes: list[bytes] = []
+        self._annotations: dict[int, tuple[Members, list[msgspec.Raw]]] = {}
         self._usage = b""
         self._opened: set[int] = set()
         self._finished: set[int] = set()
@@ -65,7 +67,8 @@ class Tap:
         if self._decoder.answered_whole:
             encoder = Encoder(self._scene)
             return Tapped(events=events, raw=b"".join(map(encoder.send, events)) + encoder.close())
-        end = b"".join((ready, *self._finishes, self._usage, sse_frame(DONE)))
+        cited = [_frame(_citing(*held, index)) for index, held in sorted(self._annotations.items())]
+        end = b"".join((ready, *cited, *self._finishes, self._usage, sse_frame(DONE)))
         return Tapped(events=events, raw=end)
 
     def _pass(self, chunk: wire.Chunk, data: bytes) -> None:
@@ -91,16 +94,19 @@ class Tap:
         return had_usage
 
     def _pass_choices(self, choices: Choices, members: Members) -> None:
-        finishes = speaks = has_wrong_role = False
+        finishes = speaks = has_wrong_role = cites = False
         for index, choice in choices:
+            cites = cites or (choice.delta is not None and bool(choice.delta.annotations))
             finishes = finishes or bool(choice.finish_reason)
             speaks = speaks or index not in self._opened or _says(choice)
             has_role = choice.delta is not None and bool(choice.delta.role)
             has_wrong_role = has_wrong_role or has_role == (index in self._opened)
+        if cites:
+            members["choices"] = self._uncited(choices, members)
         if finishes:
             self._hold_finishes(choices, members)
-            if not speaks:
-                return
+        if (finishes or cites) and not speaks:
+            return
         if finishes or has_wrong_role:
             members["choices"] = self._repaired(choices, members["choices"])
         for index, _ in choices:
@@ -115,6 +121,17 @@ class Tap:
                 if "logprobs" in part:
                     part["logprobs"] = wire.NULL
                 self._finishes.append(_frame({**members, "choices": splice.raw([part])}))
+
+    def _uncited(self, choices: Choices, members: Members) -> msgspec.Raw:
+        """The choices without their annotations, which are held."""
+        parts = _parts(members["choices"])
+        for (index, choice), part in zip(choices, parts, strict=True):
+            if choice.delta is not None and choice.delta.annotations:
+                delta = splice.top_level(bytes(part["delta"]))
+                _, held = self._annotations.setdefault(index, (members.copy(), []))
+                held += _raws.decode(delta.pop("annotations"))
+                part["delta"] = msgspec.Raw(splice.assemble(delta))
+        return splice.raw(parts)
 
     def _repaired(self, choices: Choices, value: msgspec.Raw) -> msgspec.Raw:
         """The choices with the role on the first chunk alone, and without finish words."""
@@ -136,17 +153,19 @@ def _parts(value: msgspec.Raw) -> list[Members]:
     return [splice.top_level(text) for raw in _raws.decode(value) if (text := bytes(raw)).startswith(b"{")]
 
 
+def _citing(members: Members, annotations: list[msgspec.Raw], index: int) -> Members:
+    """The one chunk of a choice that tells what it cites."""
+    delta = {"annotations": annotations}
+    choice = {"index": index, "delta": delta, "finish_reason": None, "logprobs": None}
+    return {**members, "choices": splice.raw([choice])}
+
+
 def _says(choice: wire.Choice) -> bool:
     delta = choice.delta
     return choice.logprobs is not None or (
         delta is not None
         and bool(
-            delta.content
-            or delta.reasoning_content
-            or delta.reasoning
-            or delta.refusal
-            or delta.tool_calls
-            or delta.annotations
+            delta.content or delta.reasoning_content or delta.reasoning or delta.refusal or delta.tool_calls
         )
     )
 
