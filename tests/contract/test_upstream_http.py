@@ -23,20 +23,25 @@ from tests.support.hostile import (
     wait_until_left,
 )
 from tests.support.upstream.http1 import Peer, PeerClosed, Request
-from tests.support.upstream_clients import CHUNKED, CLIENTS, LOOPS, Factory, get, post
+from tests.support.upstream_clients import CASES, CHUNKED, Case, Factory, get, post
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=LOOPS)
-def anyio_backend(request: pytest.FixtureRequest) -> object:
-    return request.param
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    given: Case = request.param
+    return given
 
 
-@pytest.fixture(params=CLIENTS)
-def factory(request: pytest.FixtureRequest) -> Factory:
-    made: Factory = request.param
-    return made
+@pytest.fixture
+def anyio_backend(case: Case) -> object:
+    return case.loop
+
+
+@pytest.fixture
+def factory(case: Case) -> Factory:
+    return case.client
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The contract of the HTTP interface, for every implementation: every way a server can break its own."""
 
 import asyncio
-import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -28,20 +26,35 @@ from tests.support.hostile import (
     wait_until_left,
 )
 from tests.support.upstream.http1 import Peer, Request
-from tests.support.upstream_clients import CHUNKED, CLIENTS, LOOPS, SHORT, Factory, get, post
+from tests.support.upstream_clients import (
+    CASES,
+    CHUNKED,
+    SHORT,
+    Case,
+    Factory,
+    contexts,
+    get,
+    post,
+    self_signed,
+)
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=LOOPS)
-def anyio_backend(request: pytest.FixtureRequest) -> object:
-    return request.param
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    given: Case = request.param
+    return given
 
 
-@pytest.fixture(params=CLIENTS)
-def factory(request: pytest.FixtureRequest) -> Factory:
-    made: Factory = request.param
-    return made
+@pytest.fixture
+def anyio_backend(case: Case) -> object:
+    return case.loop
+
+
+@pytest.fixture
+def factory(case: Case) -> Factory:
+    return case.client
 
 
 @pytest.fixture
@@ -219,21 +232,12 @@ async def test_plain_text_where_tls_was_expected_is_unreachable(http: UpstreamHt
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that signs itself, in one file with its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    )
-    command += f" -addext subjectAltName=IP:127.0.0.1 -keyout {folder / 'key'} -out {folder / 'cert'}"
-    subprocess.run(command.split(), check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_text((folder / "key").read_text() + (folder / "cert").read_text())
-    return both
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 async def test_tls_is_spoken_and_its_connections_are_used_again(factory: Factory, certificate: Path) -> None:
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(certificate)
-    http = factory(ssl.create_default_context(cafile=str(certificate)))
+    serving, trusting = contexts(certificate)
+    http = factory(trusting)
     async with hostile_server(always(OK_HELLO), tls=serving) as server:
         assert await get(http, server.url, Timeouts()) == (200, b"hello")
         assert await get(http, server.url, Timeouts()) == (200, b"hello")
@@ -242,8 +246,7 @@ async def test_tls_is_spoken_and_its_connections_are_used_again(factory: Factory
 
 
 async def test_a_certificate_nobody_vouches_for_is_unreachable(http: UpstreamHttp, certificate: Path) -> None:
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(certificate)
+    serving, _ = contexts(certificate)
     async with hostile_server(always(OK_HELLO), tls=serving) as server:
         with pytest.raises(Unreachable, match="certificate"):
             await get(http, server.url, Timeouts())

@@ -1,7 +1,10 @@
 """The HTTP clients under contract, and short ways to use one."""
 
 import ssl
+import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -34,10 +37,24 @@ def own_upstream(tls: ssl.SSLContext | None) -> UpstreamHttp:
     return Http1Upstream(tls=tls or _TRUSTS_NOBODY)
 
 
-LOOPS = (pytest.param("asyncio"), pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"))
+UVLOOP = ("asyncio", {"use_uvloop": True})
+LOOPS = (pytest.param("asyncio"), pytest.param(UVLOOP, id="uvloop"))
 """The standard library's loop, and the one the relay is served on."""
 
-CLIENTS = (pytest.param(own_upstream, id="relay"), pytest.param(httpx2_upstream, id="httpx2"))
+
+@dataclass(frozen=True)
+class Case:
+    """A client on a loop, as anyio's plug-in names it."""
+
+    client: Factory
+    loop: object
+
+
+CASES = (
+    pytest.param(Case(own_upstream, "asyncio"), id="relay-asyncio"),
+    pytest.param(Case(own_upstream, UVLOOP), id="relay-uvloop"),
+    pytest.param(Case(httpx2_upstream, UVLOOP), id="httpx2"),
+)
 
 
 async def get(http: UpstreamHttp, url: str, timeouts: Timeouts = SHORT) -> tuple[int, bytes]:
@@ -52,3 +69,22 @@ async def get(http: UpstreamHttp, url: str, timeouts: Timeouts = SHORT) -> tuple
 async def post(http: UpstreamHttp, url: str, timeouts: Timeouts = SHORT) -> HttpResponse:
     """The head of the answer to a small POST."""
     return await http.send(HttpRequest(RequestHead("POST", url), b"{}", timeouts=timeouts))
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, in one file with its key."""
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+        f" -addext subjectAltName=IP:127.0.0.1 -keyout {folder / 'key'} -out {folder / 'cert'}"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True)
+    both = folder / "both.pem"
+    both.write_text((folder / "key").read_text() + (folder / "cert").read_text())
+    return both
+
+
+def contexts(certificate: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """For the server that has the certificate, and for a client that trusts it."""
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    return serving, ssl.create_default_context(cafile=str(certificate))

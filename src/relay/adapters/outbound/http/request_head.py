@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from relay.adapters.outbound.http.breaks import unfit_for_http, unreachable
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _VALUE = re.compile(r"[\x20-\x7e\t]*")
 _OURS = frozenset(
     {
@@ -70,7 +71,7 @@ def _split(url: str) -> tuple[Origin, str, str]:
     if parts.scheme not in _DEFAULT_PORTS:
         raise unreachable("its address is neither http nor https")
     name = host.decode("ascii")
-    if not name or "@" in parts.netloc or not _VALUE.fullmatch(name) or " " in name:
+    if not name or " " in name or "@" in parts.netloc or _CONTROL.search(url):
         raise unfit_for_http()
     target = quote(parts.path or "/", safe=_UNQUOTED)
     if parts.query:

@@ -323,7 +323,8 @@ class Connection(asyncio.Protocol):
             waiter.set_result(None)
 
     def _fail(self, failure: UpstreamError) -> None:
-        self._failure = failure
+        if self._failure is None:
+            self._failure = failure
         self.abort()
 
     def _watch(self) -> None:
