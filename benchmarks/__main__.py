@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.comparing import scenarios_of, worse
-from benchmarks.figures import FIGURES, TO_BEFORE, outcomes
+from benchmarks.figures import FIGURES, TO_BEFORE
 from benchmarks.measuring import Sample, as_plain
-from benchmarks.programs import BUILD, HERE, Missing
+from benchmarks.outcomes import outcomes
+from benchmarks.programs import BUILD, HERE, Missing, versions
 from benchmarks.report import NOTHING, Results, from_json, page, terminal, to_json
 from benchmarks.running import Runner, Wanted, known_names, to_stderr
-from benchmarks.targets import Places, versions
+from benchmarks.targets import Places
 
 RESULTS = HERE / "results.json"
 BASELINE = HERE / "baseline.json"

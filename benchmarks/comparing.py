@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from benchmarks.figures import FIGURES, Figure, Outcome
+from benchmarks.figures import FIGURES, Figure
+from benchmarks.outcomes import Outcome
 
 TOLERANCE = 0.05
 LEAST_MS = 0.05

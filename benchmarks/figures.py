@@ -1,11 +1,9 @@
-"""The figures: which measurements make one, what it must be, and how it follows from the rounds."""
+"""The figures: which measurements make one, and what it must be."""
 
-import statistics
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from benchmarks.measuring import Sample
 from benchmarks.scenarios import SCENARIOS
 
 type Measure = Literal[
@@ -18,7 +16,6 @@ type Measure = Literal[
     "idle_pss_mb",
 ]
 type Kind = Literal["ratio", "added", "plain"]
-type Verdict = Literal["pass", "fail", "wrong answers", "-"]
 
 START = "start"
 """The scenario of a relay that is only started."""
@@ -62,177 +59,158 @@ class Figure:
         return value >= limit if self.more_is_better else value <= limit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """A figure's median over the rounds with its spread; `value` is None when each round had wrong answers.
+_per_request = partial(Figure, measure="cpu_us_per_request")
+_per_chunk = partial(Figure, measure="cpu_us_per_chunk")
 
-    `spoiled` rounds had some and do not count.
-    """
-
-    name: str
-    value: float | None
-    low: float
-    high: float
-    rounds: int
-    spoiled: int
-
+RELAY_REQUESTS, RELAY_STREAMS = Cell("relay", "requests"), Cell("relay", "streams")
+RELAY_SATURATED, RELAY_HISTORY = Cell("relay", "saturated"), Cell("relay", "history")
+TLS_REQUESTS, TLS_STREAMS = Cell("relay-tls", "tls"), Cell("relay-tls", "tls-streams")
+OPEN_STREAMS = Cell("relay-wide", "open-streams")
+RELAY_SINGLE, DIRECT_SINGLE = Cell("relay", "single"), Cell("direct", "single")
 
 FIGURES = (
-    Figure(
+    _per_request(
         name="request-nginx",
         title="processor time per request, to nginx",
-        measure="cpu_us_per_request",
-        of=Cell("relay", "requests"),
+        of=RELAY_REQUESTS,
         over=Cell("nginx", "requests"),
         must=7,
         aim=4,
     ),
-    Figure(
+    _per_chunk(
         name="chunk-nginx",
         title="processor time per chunk, to nginx",
-        measure="cpu_us_per_chunk",
-        of=Cell("relay", "streams"),
+        of=RELAY_STREAMS,
         over=Cell("nginx", "streams"),
         must=3,
         aim=2,
     ),
-    Figure(
+    _per_request(
         name="request-go",
         title="processor time per request, to the Go gateway",
-        measure="cpu_us_per_request",
-        of=Cell("relay", "requests"),
+        of=RELAY_REQUESTS,
         over=Cell("go", "requests"),
         must=1.3,
         aim=0.9,
     ),
-    Figure(
+    _per_chunk(
         name="chunk-go",
         title="processor time per chunk, to the Go gateway",
-        measure="cpu_us_per_chunk",
-        of=Cell("relay", "streams"),
+        of=RELAY_STREAMS,
         over=Cell("go", "streams"),
         aim=1.1,
     ),
-    Figure(
+    _per_request(
         name="litellm-request",
         title="requests per second of a core, to LiteLLM's",
-        measure="cpu_us_per_request",
         of=Cell("litellm", "requests"),
-        over=Cell("relay", "requests"),
+        over=RELAY_REQUESTS,
         must=40,
         aim=80,
         more_is_better=True,
     ),
-    Figure(
+    _per_chunk(
         name="litellm-chunk",
         title="chunks per second of a core, to LiteLLM's",
-        measure="cpu_us_per_chunk",
         of=Cell("litellm", "streams"),
-        over=Cell("relay", "streams"),
+        over=RELAY_STREAMS,
         must=15,
         aim=20,
         more_is_better=True,
     ),
-    Figure(
+    _per_chunk(
         name="cross-dialect",
         title="processor time per chunk, from OpenAI to Ollama, to OpenAI throughout",
-        measure="cpu_us_per_chunk",
         of=Cell("relay-ollama", "streams"),
-        over=Cell("relay", "streams"),
+        over=RELAY_STREAMS,
         must=1.5,
     ),
-    Figure(
+    _per_request(
         name="catalogue",
         title="processor time per request, with 10,000 models more in the catalogue, to without",
-        measure="cpu_us_per_request",
         of=Cell("relay-10000", "requests"),
-        over=Cell("relay", "requests"),
+        over=RELAY_REQUESTS,
         must=1.2,
     ),
-    Figure(
+    _per_chunk(
         name="open-streams",
         title="processor time per chunk of 1,000 open streams, to that of 16",
-        measure="cpu_us_per_chunk",
-        of=Cell("relay-wide", "open-streams"),
-        over=Cell("relay", "streams"),
+        of=OPEN_STREAMS,
+        over=RELAY_STREAMS,
         must=1.2,
     ),
-    Figure(
+    _per_chunk(
         name="open-streams-nginx",
         title="processor time per chunk of 1,000 open streams, to nginx",
-        measure="cpu_us_per_chunk",
-        of=Cell("relay-wide", "open-streams"),
+        of=OPEN_STREAMS,
         over=Cell("nginx", "open-streams"),
     ),
-    Figure(
+    _per_chunk(
         name="saturated-nginx",
         title="processor time per chunk of saturated streams, to nginx",
-        measure="cpu_us_per_chunk",
-        of=Cell("relay", "saturated"),
+        of=RELAY_SATURATED,
         over=Cell("nginx", "saturated"),
     ),
-    Figure(
+    _per_chunk(
         name="saturated-go",
         title="processor time per chunk of saturated streams, to the Go gateway",
-        measure="cpu_us_per_chunk",
-        of=Cell("relay", "saturated"),
+        of=RELAY_SATURATED,
         over=Cell("go", "saturated"),
     ),
-    Figure(
+    _per_chunk(
         name="saturated-cross-dialect",
         title="processor time per chunk of saturated streams, from OpenAI to Ollama, to OpenAI throughout",
-        measure="cpu_us_per_chunk",
         of=Cell("relay-ollama", "saturated"),
-        over=Cell("relay", "saturated"),
+        over=RELAY_SATURATED,
     ),
-    Figure(
+    _per_request(
         name="waiting-nginx",
         title="processor time per request with 256 waiting, to nginx",
-        measure="cpu_us_per_request",
         of=Cell("relay-wide", "waiting"),
         over=Cell("nginx", "waiting"),
     ),
-    Figure(
+    _per_request(
         name="history-nginx",
         title="processor time per request of 40 kB, to nginx",
-        measure="cpu_us_per_request",
-        of=Cell("relay", "history"),
+        of=RELAY_HISTORY,
         over=Cell("nginx", "history"),
     ),
-    Figure(
+    _per_request(
         name="history-go",
         title="processor time per request of 40 kB, to the Go gateway",
-        measure="cpu_us_per_request",
-        of=Cell("relay", "history"),
+        of=RELAY_HISTORY,
         over=Cell("go", "history"),
     ),
-    Figure(
+    _per_request(
         name="tls-request",
         title="processor time per request with TLS to the provider, to without",
-        measure="cpu_us_per_request",
-        of=Cell("relay-tls", "tls"),
-        over=Cell("relay", "requests"),
+        of=TLS_REQUESTS,
+        over=RELAY_REQUESTS,
     ),
-    Figure(
+    _per_request(
         name="tls-request-nginx",
         title="processor time per request with TLS to the provider, to nginx's with TLS",
-        measure="cpu_us_per_request",
-        of=Cell("relay-tls", "tls"),
+        of=TLS_REQUESTS,
         over=Cell("nginx-tls", "tls"),
     ),
-    Figure(
+    _per_chunk(
         name="tls-chunk",
         title="processor time per chunk with TLS to the provider, to without",
-        measure="cpu_us_per_chunk",
-        of=Cell("relay-tls", "tls-streams"),
-        over=Cell("relay", "streams"),
+        of=TLS_STREAMS,
+        over=RELAY_STREAMS,
+    ),
+    _per_chunk(
+        name="tls-chunk-nginx",
+        title="processor time per chunk with TLS to the provider, to nginx's with TLS",
+        of=TLS_STREAMS,
+        over=Cell("nginx-tls", "tls-streams"),
     ),
     Figure(
         name="added-p50",
         title="latency added to one request at a time, median",
         measure="latency_p50_ms",
-        of=Cell("relay", "single"),
-        over=Cell("direct", "single"),
+        of=RELAY_SINGLE,
+        over=DIRECT_SINGLE,
         kind="added",
         unit="ms",
         must=0.8,
@@ -242,8 +220,8 @@ FIGURES = (
         name="added-p99",
         title="latency added to one request at a time, 99th percentile",
         measure="latency_p99_ms",
-        of=Cell("relay", "single"),
-        over=Cell("direct", "single"),
+        of=RELAY_SINGLE,
+        over=DIRECT_SINGLE,
         kind="added",
         unit="ms",
         must=3,
@@ -254,7 +232,7 @@ FIGURES = (
         name="transit-p50",
         title="time added to a chunk's way, median, 16 streams",
         measure="transit_p50_ms",
-        of=Cell("relay", "streams"),
+        of=RELAY_STREAMS,
         over=Cell("direct", "streams"),
         kind="added",
         unit="ms",
@@ -284,7 +262,6 @@ FIGURES = (
     ),
 )
 
-
 TO_BEFORE = tuple(
     Figure(
         name=f"before-{scenario.name}",
@@ -297,56 +274,3 @@ TO_BEFORE = tuple(
     if "relay" in scenario.targets
 )
 """The relay against another checkout of itself, for who changes it; not kept."""
-
-
-def outcomes(samples: Iterable[Sample], figures: Sequence[Figure] = FIGURES) -> tuple[Outcome, ...]:
-    """Each figure that these samples give, computed round by round, as the rounds are interleaved."""
-    known = {(sample.target, sample.scenario, sample.round): sample for sample in samples}
-    rounds = sorted({number for _, _, number in known})
-    found = (_outcome(figure, known, rounds) for figure in figures)
-    return tuple(outcome for outcome in found if outcome)
-
-
-def verdict(figure: Figure, outcome: Outcome) -> Verdict:
-    """Whether the median keeps to what it must be."""
-    if outcome.value is None:
-        return "wrong answers"
-    if figure.must is None:
-        return "-"
-    return "pass" if figure.meets(outcome.value, figure.must) else "fail"
-
-
-def _outcome(
-    figure: Figure, known: dict[tuple[str, str, int], Sample], rounds: Sequence[int]
-) -> Outcome | None:
-    values, spoiled = [], 0
-    for number in rounds:
-        samples = [known.get((cell.target, cell.scenario, number)) for cell in figure.cells]
-        there = [sample for sample in samples if sample]
-        if len(there) < len(samples):
-            continue
-        measured = [getattr(sample, figure.measure) for sample in there]
-        if any(sample.wrong for sample in there) or None in measured:
-            spoiled += 1
-            continue
-        values.append(_value(figure.kind, measured))
-    if not values and not spoiled:
-        return None
-    return Outcome(
-        name=figure.name,
-        value=statistics.median(values) if values else None,
-        low=min(values, default=0.0),
-        high=max(values, default=0.0),
-        rounds=len(values),
-        spoiled=spoiled,
-    )
-
-
-def _value(kind: Kind, measured: Sequence[float]) -> float:
-    match kind:
-        case "ratio":
-            return measured[0] / measured[1]
-        case "added":
-            return measured[0] - measured[1]
-        case "plain":
-            return measured[0]

@@ -81,9 +81,9 @@ def sample_of(account: dict[str, object], target: Target, scenario: Scenario, nu
         else None,
         cpu_us_per_chunk=cpu_us / chunks if cpu_us is not None and chunks else None,
         requests_per_s=answers / read("seconds"),
-        latency_p50_ms=read("latency_p50_ms"),
-        latency_p99_ms=read("latency_p99_ms"),
-        transit_p50_ms=read("transit_p50_ms") if scenario.streams else None,
+        latency_p50_ms=read("latency_p50_ms") or None,
+        latency_p99_ms=read("latency_p99_ms") or None,
+        transit_p50_ms=read("transit_p50_ms") or None,
     )
 
 

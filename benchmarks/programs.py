@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -57,6 +58,25 @@ def pinned(core: int, *command: str) -> list[str]:
     """The command on one core; unpinned where there is no `taskset`, as its absence is told at the start."""
     taskset = shutil.which("taskset")
     return [taskset, "-c", str(core), *command] if taskset else list(command)
+
+
+def versions(litellm: Path | None) -> dict[str, str]:
+    """The versions of what was measured, as far as it is installed."""
+    commands = {"nginx": ["nginx", "-v"], "go": ["go", "version"]}
+    told = {"python": sys.version.split()[0]}
+    for name, (program, *options) in commands.items():
+        path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
+        if path:
+            run = subprocess.run([path, *options], capture_output=True, text=True, check=False)
+            told[name] = (run.stdout or run.stderr).strip().removeprefix("nginx version: ").split(" linux")[0]
+    if litellm:
+        ask = [
+            str(litellm / "bin" / "python"),
+            "-c",
+            "import importlib.metadata as m; print(m.version('litellm'))",
+        ]
+        told["litellm"] = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+    return told
 
 
 def _is_stale(made: Path, source: Path) -> bool:

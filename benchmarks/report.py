@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from benchmarks.figures import FIGURES, START, TO_BEFORE, Figure, Outcome, verdict
+from benchmarks.figures import FIGURES, START, TO_BEFORE, Figure
+from benchmarks.outcomes import Outcome, verdict
 from benchmarks.scenarios import SCENARIOS
 
 MARKER = "<!-- written by `make bench` from benchmarks/results.json -->"
@@ -30,13 +31,14 @@ _FOOT = """
   request, and every answer and chunk decoded for its usage; no ledger and no log.
 - **LiteLLM**: from its wheel, without a database, retries and logs, with prices given, on granian and uvloop.
 
-For 256 waiting requests and 1,000 open streams the relay runs with room for as many calls
-(`benchmarks/serve_wide.py`); it ships with room for 256.
+For 256 waiting requests and 1,000 open streams the relay runs with room for as many calls; it ships with room
+for 256. For TLS it trusts the certificate of the benchmarks. `benchmarks/lab_relay.py` changes these two.
 
 ## Measure it yourself
 
 `make bench` needs `taskset`, a C compiler, nginx and Go (Debian: `gcc libc6-dev nginx-light golang-go`); what
-is missing is skipped and said. It writes `benchmarks/results.json` and this page.
+is missing is skipped and said. It writes `benchmarks/results.json` and this page. Where other work goes on,
+`nice -n -10 make bench` (as root) keeps it out of the latencies.
 
 | command | what for |
 |---|---|

@@ -58,7 +58,7 @@ SCENARIOS = (
     Scenario(
         name="requests",
         title="whole answers on 64 connections",
-        targets=("direct", "nginx", "go", "relay", "relay-10000", "litellm"),
+        targets=("nginx", "go", "relay", "relay-10000", "litellm"),
         connections=64,
     ),
     Scenario(
@@ -79,13 +79,13 @@ SCENARIOS = (
     Scenario(
         name="single",
         title="whole answers, one at a time",
-        targets=("direct", "nginx", "go", "relay"),
+        targets=("direct", "relay"),
         connections=1,
     ),
     Scenario(
         name="waiting",
         title="256 requests waiting, for answers that take 100 ms",
-        targets=("nginx", "go", "relay-wide"),
+        targets=("nginx", "relay-wide"),
         connections=256,
         wait_ms=100,
         least_warm_s=0.8,
@@ -93,7 +93,7 @@ SCENARIOS = (
     Scenario(
         name="open-streams",
         title="1,000 open streams of 64 chunks, 312 ms apart",
-        targets=("nginx", "go", "relay-wide"),
+        targets=("nginx", "relay-wide"),
         connections=1000,
         streams=True,
         pause_ms=312,

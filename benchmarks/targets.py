@@ -1,7 +1,6 @@
 """The gateways under test: how each is set up and started, and where it is asked."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.configurations import litellm_yaml, nginx_conf, relay_toml
 from benchmarks.processes import (
     GATEWAY_CORE,
     LOAD_CORE,
@@ -21,10 +21,14 @@ from benchmarks.processes import (
     process,
 )
 from benchmarks.programs import HERE, Missing, certificate, compiled_c, compiled_go, nginx
-from benchmarks.scenarios import Dialect, asked_models
+from benchmarks.scenarios import Dialect
 
 CHAT_PATH = "/v1/chat/completions"
 OLLAMA_PATH = "/api/chat"
+LAB = "benchmarks.lab_relay"
+TRUSTED = "BENCH_TRUSTED_CERTIFICATE"
+"""The variable that `lab_relay` reads: it is not imported here, as that would import the relay."""
+
 MANY_MODELS = 10_000
 
 
@@ -86,9 +90,9 @@ class Fleet:
             "relay": lambda: self._relay(stack, name),
             "relay-ollama": self._relay_ollama,
             "relay-10000": lambda: self._relay(stack, name, fillers=MANY_MODELS),
-            "relay-wide": lambda: self._relay(stack, name, module="benchmarks.serve_wide"),
+            "relay-wide": lambda: self._relay(stack, name, module=LAB),
             "before": lambda: self._relay(stack, name, source=self._before()),
-            "relay-tls": lambda: self._relay(stack, name, tls_port=self._tls()),
+            "relay-tls": lambda: self._relay(stack, name, module=LAB, tls_port=self._tls()),
             "litellm": self._litellm_proxy,
         }
         return starters[name]()
@@ -119,7 +123,7 @@ class Fleet:
 
     def _nginx(self, name: str, upstream: int, *, scheme: str = "http") -> Target:
         folder, port = self._own_folder(name), free_port()
-        command = _nginx_command(folder, port, upstream, scheme=scheme)
+        command = _nginx_command(folder, nginx_conf(folder, port, upstream, scheme=scheme))
         target = Target(name=name, url=f"http://127.0.0.1:{port}{CHAT_PATH}")
         return self._serving(target, command, folder)
 
@@ -127,7 +131,8 @@ class Fleet:
         """The port of a TLS front before the mock."""
         if not self._tls_port:
             folder, port = self._own_folder("tls"), free_port()
-            command = _nginx_command(folder, port, self._mock_port, tls=certificate())
+            front = nginx_conf(folder, port, self._mock_port, certificate=certificate())
+            command = _nginx_command(folder, front)
             self._stack.enter_context(process(command, folder=folder, core=LOAD_CORE))
             if not accepts(port):
                 raise NotStarted((folder / "out.log").read_text("utf-8", "replace"))
@@ -160,7 +165,7 @@ class Fleet:
             headers=_bearer(_relay_key(folder, path)),
         )
         serve = [sys.executable, "-m", module, "--config", str(folder / "relay.toml"), "serve"]
-        trust = {"SSL_CERT_FILE": str(certificate()[0])} if tls_port else {}
+        trust = {TRUSTED: str(certificate()[0])} if tls_port else {}
         running = stack.enter_context(
             process(
                 serve,
@@ -207,54 +212,6 @@ class Fleet:
         )
 
 
-def relay_toml(port: int, base_url: str, fillers: int) -> str:
-    """The relay's configuration: keys wanted, the mock as one provider with its models and `fillers` more."""
-    models = [*asked_models(), *(f"filler-{number:05d}" for number in range(fillers))]
-    listed = ", ".join(f'"{model}"' for model in models)
-    return (
-        f'[server]\nhost = "127.0.0.1"\nport = {port}\n'
-        '[auth]\nmode = "keys"\n'
-        '[database]\nurl = "sqlite:///relay.db"\n'
-        f'[providers.upstream]\nkind = "openai-compatible"\nbase_url = "{base_url}"\napi_key = "sk-upstream"\n'
-        f"max_in_flight = 4096\nmodels = [{listed}]\n"
-    )
-
-
-def litellm_yaml(base_url: str) -> str:
-    """LiteLLM in its best set-up: no database, no retries, nothing logged, prices given."""
-    entries = "".join(
-        f"  - model_name: {model}\n    litellm_params:\n      model: openai/{model}\n"
-        f"      api_base: {base_url}\n      api_key: sk-upstream\n"
-        "      input_cost_per_token: 0.000001\n      output_cost_per_token: 0.000002\n"
-        for model in asked_models()
-    )
-    return (
-        f"model_list:\n{entries}"
-        "litellm_settings:\n  num_retries: 0\n  request_timeout: 60\n  telemetry: false\n  set_verbose: false\n"
-        "general_settings:\n  master_key: sk-bench\n  disable_spend_logs: true\n  disable_error_logs: true\n"
-        "router_settings:\n  num_retries: 0\n"
-    )
-
-
-def versions(litellm: Path | None) -> dict[str, str]:
-    """The versions of what was measured, as far as it is installed."""
-    commands = {"nginx": ["nginx", "-v"], "go": ["go", "version"]}
-    told = {"python": sys.version.split()[0]}
-    for name, (program, *options) in commands.items():
-        path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
-        if path:
-            run = subprocess.run([path, *options], capture_output=True, text=True, check=False)
-            told[name] = (run.stdout or run.stderr).strip().removeprefix("nginx version: ").split(" linux")[0]
-    if litellm:
-        ask = [
-            str(litellm / "bin" / "python"),
-            "-c",
-            "import importlib.metadata as m; print(m.version('litellm'))",
-        ]
-        told["litellm"] = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
-    return told
-
-
 def _with(target: Target, running: Running) -> Target:
     return replace(target, pid=running.pid, first_answer_s=running.first_answer_s)
 
@@ -288,20 +245,6 @@ def _relay_key(folder: Path, path: str) -> str:
     return key
 
 
-def _nginx_command(
-    folder: Path, port: int, upstream: int, *, scheme: str = "http", tls: tuple[Path, Path] | None = None
-) -> list[str]:
-    files = f"ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};" if tls else ""
-    filled = {
-        "PREFIX": str(folder),
-        "UPSTREAM": str(upstream),
-        "SCHEME": scheme,
-        "TLS_LISTEN": "ssl" if tls else "",
-        "TLS_FILES": files,
-        "PORT": str(port),
-    }
-    text = (HERE / "nginx.conf").read_text()
-    for capital, value in filled.items():
-        text = text.replace(capital, value)
-    (folder / "nginx.conf").write_text(text)
+def _nginx_command(folder: Path, configuration: str) -> list[str]:
+    (folder / "nginx.conf").write_text(configuration)
     return [nginx(), "-p", str(folder), "-c", str(folder / "nginx.conf")]
