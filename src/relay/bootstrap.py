@@ -2,8 +2,9 @@
 
 import errno
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from relay.adapters.inbound.control.config import config_handlers
 from relay.adapters.inbound.control.keys import key_handlers
 from relay.adapters.inbound.control.server import ControlServer, Handler
 from relay.adapters.inbound.control.wire import socket_path
-from relay.adapters.inbound.http.access import to_logger
+from relay.adapters.inbound.http.access import AccessLog, AccessStream, to_logger
 from relay.adapters.inbound.http.app import create_api
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.hosts import HostNames
@@ -102,7 +103,8 @@ async def serve(
         live = ConfiguredProviders(configuration, environment, http) if configuration else None
         providers = live.in_force() if live else demo_providers(demo_model_url, http)
         authenticate = _authenticate(books, door, settings)
-        api = _build_api(books, providers, authenticate, _guard(settings.server), logger)
+        access = stack.enter_context(_access_log(logger))
+        api = _build_api(books, providers, authenticate, _guard(settings.server), logger, access)
         reload = (
             Reload(
                 settings=settings,
@@ -224,7 +226,12 @@ def _guard(server: Server) -> BrowserGuard:
 
 
 def _build_api(
-    books: Books, providers: Providers, authenticate: Authenticate, guard: BrowserGuard, logger: Logger
+    books: Books,
+    providers: Providers,
+    authenticate: Authenticate,
+    guard: BrowserGuard,
+    logger: Logger,
+    access: AccessLog,
 ) -> Gate:
     clock, ids = SystemClock(), UuidV7Ids()
     return create_api(
@@ -242,10 +249,23 @@ def _build_api(
         ids=ids,
         ready=lambda: [books.spool.problem] if books.spool.problem else [],
         degraded=lambda: [problem for problem in (books.settle.problem, books.keys.problem) if problem],
-        access=to_logger(logger),
+        access=access,
         log=logger,
         guard=guard,
     )
+
+
+@contextmanager
+def _access_log(logger: Logger) -> Iterator[AccessLog]:
+    """Beside the other events, on standard error: JSON, unless somebody is looking."""
+    if sys.stderr.isatty():
+        yield to_logger(logger)
+        return
+    stream = AccessStream(sys.stderr)
+    try:
+        yield stream
+    finally:
+        stream.flush()
 
 
 def _authenticate(books: Books, door: Door, settings: Settings) -> Authenticate:

@@ -131,6 +131,8 @@ class Attempt:
     _exchange: AcceptedCall | None = field(init=False, default=None)
     _is_complete: bool = field(init=False, default=False)
     _is_ended: bool = field(init=False, default=False)
+    _scope_offset_s: float = field(init=False, default=0.0)
+    """From the clock to the one that scopes are timed by."""
 
     def __post_init__(self) -> None:
         self.meter = Meter(self.clock.monotonic(), self.started.input_tokens_estimate)
@@ -172,7 +174,8 @@ class Attempt:
         reply, hangup = self._reply, self._hangup
         reply.prepare(self._head())
         failure: UpstreamError | None = None
-        with anyio.CancelScope(deadline=anyio.current_time() + self._seconds_left()) as scope:
+        self._scope_offset_s = anyio.current_time() - self.clock.monotonic()
+        with anyio.CancelScope(deadline=self.deadline + self._scope_offset_s) as scope:
             hangup.listen(lambda: self._client_left(scope))
             try:
                 await self.conversation.hold(self)
@@ -192,11 +195,15 @@ class Attempt:
         return None
 
     def _client_left(self, scope: anyio.CancelScope) -> None:
-        """Stop the provider, or read on for the true usage where it bills to the end anyway."""
+        """Stop the provider, or read on for the true usage where it bills to the end anyway.
+
+        Called from anywhere, also from outside of any task.
+        """
         if self.conversation.stops_with_client:
             scope.cancel()
         else:
-            scope.deadline = min(scope.deadline, anyio.current_time() + self.drain_s)
+            drained_by_s = self.clock.monotonic() + self._scope_offset_s + self.drain_s
+            scope.deadline = min(scope.deadline, drained_by_s)
 
     def _end(self, outcome: Outcome, *, error: RelayError | None = None) -> None:
         if self._is_ended:
@@ -237,9 +244,6 @@ class Attempt:
             attempts=self.started.attempt,
             losses=tuple(losses),
         )
-
-    def _seconds_left(self) -> float:
-        return max(0.0, self.deadline - self.clock.monotonic())
 
 
 def _outcome(failure: UpstreamError) -> Outcome:

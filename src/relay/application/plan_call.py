@@ -1,5 +1,6 @@
 """From a call to its plan: the targets to try, in order, and what is recorded of how they were found."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -15,6 +16,11 @@ from relay.domain.tags import MAX_TAG_CHARACTERS, MAX_TAGS, Tag, merge, parse
 
 MAX_ASKED_CHARACTERS = MAX_NAME_CHARACTERS + MAX_TAGS * (MAX_TAG_CHARACTERS + 2)
 
+MAX_REMEMBERED = 4096
+
+type ReadName = Callable[[str, Catalog], tuple[str, tuple[str, ...], Resolution]]
+"""`read_name`, or one that remembers."""
+
 _CHECKED: tuple[Capability, ...] = ("completion", "tools", "thinking", "insert")
 """Known absences that refuse a call. Vision is left to the provider, as Ollama does."""
 
@@ -29,40 +35,6 @@ class Plan:
     trace: Trace
     tags: tuple[Tag, ...]
     virtual: str = ""
-
-
-def plan_call(call: ChatCall, catalog: Catalog) -> Plan:
-    """The plan of a chat call over one snapshot.
-
-    Raises as `plan_targets`, and `LacksCapability` when every target is known to lack what the call needs.
-    """
-    plan = plan_targets(call, catalog)
-    return replace(plan, targets=_capable(plan.targets, call, catalog))
-
-
-def plan_targets(call: Call, catalog: Catalog) -> Plan:
-    """The plan of any call, whatever its targets can do.
-
-    Raises `UnknownModel`, and `Forbidden` when the key does not reach any target.
-    """
-    name, words, resolution = read_name(call.name, catalog)
-    match resolution:
-        case Unknown(closest=near):
-            raise UnknownModel(name, near)
-        case Ask(router=router):
-            raise Unsupported(f"router {router.name!r} has no designator to ask", param="model")
-        case Direct():
-            pass
-        case _:
-            assert_never(resolution)
-    return Plan(
-        name=name,
-        targets=_permitted(name, resolution.targets, call.caller.key),
-        resolved_by=resolution.resolved_by,
-        trace=resolution.trace,
-        tags=merge(parse(resolution.tags, "alias"), call.caller.tags, call.tags, parse(words, "model")),
-        virtual=resolution.virtual,
-    )
 
 
 def read_name(text: str, catalog: Catalog) -> tuple[str, tuple[str, ...], Resolution]:
@@ -83,6 +55,60 @@ def read_name(text: str, catalog: Catalog) -> tuple[str, tuple[str, ...], Resolu
 
 def _is_listed(resolution: Direct, catalog: Catalog) -> bool:
     return resolution.resolved_by != "default" and all(catalog.model(target) for target in resolution.targets)
+
+
+class NameReader:
+    """`read_name`, remembered while the catalog stays the same: calls ask for few names, again and again."""
+
+    def __init__(self) -> None:
+        self._catalog: Catalog | None = None
+        self._read: dict[str, tuple[str, tuple[str, ...], Resolution]] = {}
+
+    def __call__(self, text: str, catalog: Catalog) -> tuple[str, tuple[str, ...], Resolution]:
+        """As `read_name`."""
+        if catalog is not self._catalog or len(self._read) >= MAX_REMEMBERED:
+            self._catalog, self._read = catalog, {}
+        found = self._read.get(text)
+        if found is None:
+            found = read_name(text, catalog)
+            if len(text) <= MAX_ASKED_CHARACTERS:
+                self._read[text] = found
+        return found
+
+
+def plan_call(call: ChatCall, catalog: Catalog, read: ReadName = read_name) -> Plan:
+    """The plan of a chat call over one snapshot.
+
+    Raises as `plan_targets`, and `LacksCapability` when every target is known to lack what the call needs.
+    """
+    plan = plan_targets(call, catalog, read)
+    capable = _capable(plan.targets, call, catalog)
+    return plan if capable == plan.targets else replace(plan, targets=capable)
+
+
+def plan_targets(call: Call, catalog: Catalog, read: ReadName = read_name) -> Plan:
+    """The plan of any call, whatever its targets can do.
+
+    Raises `UnknownModel`, and `Forbidden` when the key does not reach any target.
+    """
+    name, words, resolution = read(call.name, catalog)
+    match resolution:
+        case Unknown(closest=near):
+            raise UnknownModel(name, near)
+        case Ask(router=router):
+            raise Unsupported(f"router {router.name!r} has no designator to ask", param="model")
+        case Direct():
+            pass
+        case _:
+            assert_never(resolution)
+    return Plan(
+        name=name,
+        targets=_permitted(name, resolution.targets, call.caller.key),
+        resolved_by=resolution.resolved_by,
+        trace=resolution.trace,
+        tags=merge(parse(resolution.tags, "alias"), call.caller.tags, call.tags, parse(words, "model")),
+        virtual=resolution.virtual,
+    )
 
 
 def _permitted(name: str, targets: tuple[Target, ...], key: KeyRecord | None) -> tuple[Target, ...]:

@@ -1,11 +1,11 @@
 """The main use case: one chat call, from its name to its books."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relay.application.attempts import Attempt, AttemptLimits, Attempts
 from relay.application.calls import ChatCall
-from relay.application.plan_call import plan_call
+from relay.application.plan_call import NameReader, ReadName, plan_call
 from relay.application.ports import (
     Backends,
     CatalogSource,
@@ -32,13 +32,14 @@ class RelayChat:
     clock: Clock
     ids: Ids
     limits: AttemptLimits = AttemptLimits()
+    read_name: ReadName = field(default_factory=NameReader)
 
     async def __call__(self, call: ChatCall, reply: Reply, hangup: Hangup) -> None:
         """Returns when the reply is complete, failed in-band, or its client is gone.
 
         Raises `RelayError` when nothing was sent yet: the caller still has the status line to say it with.
         """
-        plan = plan_call(call, self.catalog.current())
+        plan = plan_call(call, self.catalog.current(), self.read_name)
         live = [
             (target, _conversation(call, target, backend, reply, hangup))
             for target in plan.targets

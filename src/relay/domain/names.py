@@ -6,16 +6,23 @@ Ollama's naming rules are in its model name parser (`registry/namespace/model:ta
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from heapq import nlargest
 from itertools import pairwise
 
 DEFAULT_TAG = ":latest"
 MAX_NAME_CHARACTERS = 512
 _LIKELY = 24
+_KEPT = 4096
 
 
 def normalise(name: str) -> str:
     """The form in which two spellings of one name are equal."""
+    return _normalised(name) if len(name) <= MAX_NAME_CHARACTERS else _normalised.__wrapped__(name)
+
+
+@lru_cache(_KEPT)
+def _normalised(name: str) -> str:
     lowered = name.strip().lower()
     end = len(lowered)
     while lowered.endswith(DEFAULT_TAG, 0, end):

@@ -106,6 +106,17 @@ def _whole_is_stream(language: Language, answer: Answer) -> None:
     assert read == language.expected(answer.response, a_scene())
 
 
+def _glance_agrees(language: Language, answer: Answer) -> None:
+    """Also where the body is cut: what the decoder refuses is not glanced at."""
+    body = language.dialect.encode_response(answer.response, a_scene())
+    for part in (body, body[: sum(answer.lengths) % len(body)]):
+        if (glanced := language.dialect.glance(part)) is None:
+            continue
+        read = language.dialect.decode_response(part)
+        assert [event.usage for event in glanced if isinstance(event, UsageReported)] == [read.usage]
+        assert any(isinstance(event, Finished) for event in glanced)
+
+
 def _norm_settles(language: Language, answer: Answer) -> None:
     once = language.expected(answer.response, a_scene())
     assert language.norm(once) == once
@@ -191,9 +202,10 @@ ORDER = Law("events keep their order whatever the bytes", streams, _order)
 ROUND_TRIP = Law("what is written as a stream is read back as its norm", answers, _round_trip)
 USAGE_ON_REQUEST = Law("a client that did not ask for usage gets everything else", answers, _usage_on_request)
 WHOLE_IS_STREAM = Law("a whole answer is the fold of its stream", answers, _whole_is_stream)
+GLANCE_AGREES = Law("a glance at a whole answer counts what its decoder counts", answers, _glance_agrees)
 NORM_SETTLES = Law("norm has a fixed point", answers, _norm_settles)
 TAP_AGREES = Law("the tap sees and passes on what the decoder reads", streams, _tap_agrees)
 TAP_CUT = Law("the tap passes on the same bytes for any cut", streams, _tap_cut)
 
 STREAM_LAWS = (CUT, ORDER, TAP_AGREES, TAP_CUT)
-ANSWER_LAWS = (ROUND_TRIP, USAGE_ON_REQUEST, WHOLE_IS_STREAM, NORM_SETTLES)
+ANSWER_LAWS = (ROUND_TRIP, USAGE_ON_REQUEST, WHOLE_IS_STREAM, GLANCE_AGREES, NORM_SETTLES)

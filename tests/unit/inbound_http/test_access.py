@@ -1,9 +1,20 @@
 """The line of a request, as a structured event."""
 
+import asyncio
+import io
+import json
+
+import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from relay.adapters.inbound.http.access import MAX_PATH_CHARACTERS, AccessLine, to_logger
+from relay.adapters.inbound.http.access import (
+    FLUSH_S,
+    MAX_PATH_CHARACTERS,
+    AccessLine,
+    AccessStream,
+    to_logger,
+)
 
 
 def logged(line: AccessLine) -> dict[str, object]:
@@ -62,3 +73,30 @@ def test_what_is_not_known_is_left_out_and_a_path_is_bounded() -> None:
         "duration_ms",
     }
     assert event["path"] == "/" * MAX_PATH_CHARACTERS
+
+
+@pytest.mark.anyio
+async def test_a_stream_of_lines_has_the_members_of_the_structured_event_one_line_each() -> None:
+    out = io.StringIO()
+    stream = AccessStream(out)
+    line = AccessLine(request_id="r1", method="GET", path="/\n\u2028x", began_s=0.0, status=404, key="web")
+    stream(line)
+    stream(line)
+    assert out.getvalue() == "", "they are written together"
+    await asyncio.sleep(FLUSH_S * 2)
+    first, second = out.getvalue().rstrip("\n").split("\n")
+    assert json.loads(first).keys() == json.loads(second).keys()
+    written = json.loads(first)
+    assert written.pop("timestamp").endswith("Z")
+    event = logged(line)
+    assert written.pop("level") == event.pop("log_level")
+    assert written == event
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_is_closed_takes_no_request_down() -> None:
+    out = io.StringIO()
+    stream = AccessStream(out)
+    stream(AccessLine(request_id="r1", method="GET", path="/", began_s=0.0, status=200))
+    out.close()
+    stream.flush()

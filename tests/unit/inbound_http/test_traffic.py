@@ -41,15 +41,17 @@ class Working:
         self._traffic = traffic
 
     async def __call__(self) -> None:
-        with self._traffic.live() as self.call:
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                if not self.call.was_interrupted():
-                    self.ended = "cancelled"
-                    raise
-                await asyncio.sleep(0)  # an interrupted call goes on to write its books
-                self.ended = "interrupted"
+        self.call = self._traffic.begin()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if not self.call.was_interrupted():
+                self.ended = "cancelled"
+                raise
+            await asyncio.sleep(0)  # an interrupted call goes on to write its books
+            self.ended = "interrupted"
+        finally:
+            self._traffic.finish(self.call)
 
 
 async def started(work: Working) -> asyncio.Task[None]:
@@ -90,7 +92,6 @@ async def test_a_call_that_is_interrupted_and_cancelled_is_cancelled() -> None:
 
 async def test_a_call_that_is_over_is_not_reached() -> None:
     traffic = Traffic()
-    with traffic.live():
-        pass
+    traffic.finish(traffic.begin())
     traffic.interrupt()
     await asyncio.sleep(0.01)

@@ -191,6 +191,13 @@ class Dialect(ClientDialect, ProviderDialect, Protocol):
         """The client's own body with `model` replaced and, for a stream, usage asked for; order kept."""
         ...
 
+    def glance(self, body: bytes) -> Sequence[StreamEvent] | None:
+        """What metering needs of a whole answer that is finished and has counted its tokens.
+
+        `None` for any other body, which has to be decoded. Never raises.
+        """
+        ...
+
     def rename_response(self, body: bytes, model: str) -> bytes:
         """A whole answer of this dialect with the model's name replaced and nothing else. Raises `Malformed`."""
         ...

@@ -26,6 +26,9 @@ class SystemClock:
         return time.monotonic()
 
 
+_NOISE_BYTES = 10
+
+
 class UuidV7Ids:
     """Implements `application.ports.Ids` by RFC 9562, section 6.2, method 2.
 
@@ -35,10 +38,15 @@ class UuidV7Ids:
 
     def __init__(self) -> None:
         self._last = 0
+        self._noise = b""
+        self._used = 0
 
     def new(self) -> str:
         """See `Ids.new`."""
-        noise = int.from_bytes(os.urandom(10))
+        if self._used >= len(self._noise):  # many at once: each read of it is a call into the kernel
+            self._noise, self._used = os.urandom(_NOISE_BYTES * 256), 0
+        noise = int.from_bytes(self._noise[self._used : self._used + _NOISE_BYTES])
+        self._used += _NOISE_BYTES
         fresh = (time.time_ns() // 1_000_000) << _RANDOM_BITS | noise >> (80 - _RANDOM_BITS)
         if fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:
             fresh = self._last + 1 + (noise & 0xFFFF_FFFF)

@@ -1,5 +1,6 @@
 """The dialect of Ollama's native chat, `/api/chat`."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from relay.adapters.dialects.base import (
@@ -19,7 +20,7 @@ from relay.adapters.dialects.ollama_chat.request import load_or_unload
 from relay.adapters.dialects.ollama_chat.tap import Tap
 from relay.domain.chat import ChatRequest, DialectName
 from relay.domain.errors import RelayError
-from relay.domain.events import ChatResponse
+from relay.domain.events import ChatResponse, StreamEvent
 
 
 class OllamaChat:
@@ -48,6 +49,9 @@ class OllamaChat:
 
     def encode_response(self, response_: ChatResponse, scene: Scene) -> bytes:
         return response.encode_response(response_, scene)
+
+    def glance(self, body: bytes) -> Sequence[StreamEvent] | None:
+        return response.glance(body)
 
     def rename_response(self, body: bytes, model: str) -> bytes:
         return response.rename_response(body, model)

@@ -9,8 +9,8 @@ from relay.adapters.dialects.ollama_chat.lines import LineReader, parsed_line, r
 from relay.adapters.dialects.ollama_chat.shape import CHAT, LineShape
 from relay.adapters.dialects.ollama_chat.writing import ROLE, last_line, wire_call
 from relay.domain.chat import Refusal, Text, Thinking, ToolCall
-from relay.domain.errors import Malformed
-from relay.domain.events import AnswerPart, ChatResponse
+from relay.domain.errors import Malformed, UpstreamError
+from relay.domain.events import AnswerPart, ChatResponse, StreamEvent
 from relay.domain.folding import fold
 
 
@@ -40,6 +40,15 @@ def encode_response(response: ChatResponse, scene: Scene, shape: LineShape = CHA
         logprobs=choice.logprobs if choice else (),
     )
     return shape.write(line)
+
+
+def glance(body: bytes, shape: LineShape = CHAT) -> Sequence[StreamEvent] | None:
+    """The events of a finished answer with its counts; see `Dialect.glance`."""
+    try:
+        _, line = read_line(body, shape)
+    except UpstreamError:
+        return None
+    return LineReader().take(line) if line.done and line.eval_count is not None else None
 
 
 def rename_response(body: bytes, model: str, shape: LineShape = CHAT) -> bytes:

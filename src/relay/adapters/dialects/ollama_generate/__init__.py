@@ -3,6 +3,7 @@
 It shares with `ollama_chat` all but what is said to the model and how a line of the answer is spelled.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from relay.adapters.dialects.base import (
@@ -24,7 +25,7 @@ from relay.adapters.dialects.ollama_generate.request import load_or_unload
 from relay.adapters.dialects.ollama_generate.shape import GENERATE
 from relay.domain.chat import ChatRequest, DialectName
 from relay.domain.errors import RelayError
-from relay.domain.events import ChatResponse
+from relay.domain.events import ChatResponse, StreamEvent
 
 
 class OllamaGenerate:
@@ -53,6 +54,9 @@ class OllamaGenerate:
 
     def encode_response(self, response_: ChatResponse, scene: Scene) -> bytes:
         return response.encode_response(response_, scene, GENERATE)
+
+    def glance(self, body: bytes) -> Sequence[StreamEvent] | None:
+        return response.glance(body, GENERATE)
 
     def rename_response(self, body: bytes, model: str) -> bytes:
         return response.rename_response(body, model, GENERATE)

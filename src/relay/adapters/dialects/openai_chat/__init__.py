@@ -24,6 +24,7 @@ class OpenAIChat:
     decode_request = staticmethod(request.decode_request)
     encode_request = staticmethod(request.encode_request)
     decode_response = staticmethod(response.decode_response)
+    glance = staticmethod(response.glance)
     rename_response = staticmethod(response.rename_response)
     encode_response = staticmethod(writing.encode_response)
     decoder = Decoder

@@ -11,6 +11,7 @@ from relay.adapters.dialects.openai_chat import wire
 from relay.domain.usage import MAX_COUNT, Usage
 
 _NOTHING: Mapping[str, object] = {}
+_NO_USAGE = Usage()
 
 
 def usage_in(report: object) -> Usage | None:
@@ -40,7 +41,7 @@ def usage_in(report: object) -> Usage | None:
         web_searches=_count(_mapping(report.get("server_tool_use_details")), "web_search_requests"),
     )
     balanced = _balanced(usage, _count(report, "total_tokens"))
-    return balanced if balanced.counts() else None
+    return None if balanced == _NO_USAGE else balanced
 
 
 def written(usage: Usage) -> wire.Usage:
@@ -87,8 +88,10 @@ def surviving(usage: Usage) -> Usage:
 
 def _balanced(usage: Usage, total: int | None) -> Usage:
     """Tokens that only the total knows of are output, and were thought; thinking is never more than output."""
-    counts = usage.counts()
     missing = (total or 0) - usage.total_tokens
+    if missing <= 0 and (usage.output_reasoning_tokens or 0) <= (usage.output_tokens or 0):
+        return usage
+    counts = usage.counts()
     if missing > 0 and usage.input_tokens is not None:
         counts["output_tokens"] = (usage.output_tokens or 0) + missing
         if usage.output_tokens is not None:
@@ -100,6 +103,8 @@ def _balanced(usage: Usage, total: int | None) -> Usage:
 
 def _count(report: Mapping[str, object], name: str) -> int | None:
     value = report.get(name)
+    if value is None:
+        return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT

@@ -1,9 +1,13 @@
 """One line per request: what was asked, who answered, how it ended. Never a body, a query or a key."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
 
+import msgspec
 from structlog.typing import FilteringBoundLogger
 
 type RequestOutcome = Literal["ok", "error", "cancelled"]
@@ -13,6 +17,7 @@ CLIENT_GONE = 499
 """The status logged when the client left before it was answered; no client ever sees it."""
 
 MAX_PATH_CHARACTERS = 200
+FLUSH_S = 0.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,21 +53,55 @@ def line_of(state: Mapping[str, Any]) -> AccessLine:
 
 
 def to_logger(logger: FilteringBoundLogger) -> AccessLog:
-    """Lines as events of a structured logger."""
+    """Lines as events of a structured logger, for a person to read."""
 
     def write(line: AccessLine) -> None:
-        logger.info(
-            "request",
-            request_id=line.request_id,
-            method=line.method,
-            path=line.path[:MAX_PATH_CHARACTERS],
-            status=line.status,
-            outcome=line.outcome,
-            duration_ms=round(line.duration_ms, 1),
-            **{name: value for name in _OPTIONAL if (value := getattr(line, name))},
-        )
+        logger.info("request", **_said(line))
 
     return write
 
 
+class AccessStream:
+    """Lines as JSON, as the structured logger writes its events, for a twentieth of its cost.
+
+    What comes within `FLUSH_S` seconds is written at once. `flush` writes what is left, when all is over.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._waiting: list[bytes] = []
+
+    def __call__(self, line: AccessLine) -> None:
+        """Take a line."""
+        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        event = {**_said(line), "event": "request", "level": "info", "timestamp": stamp}
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
+        self._waiting.append(_encode(event))
+
+    def flush(self) -> None:
+        """Write what waits. A stream that cannot be written to costs its lines, nothing else."""
+        text = b"\n".join((*self._waiting, b"")).decode()
+        self._waiting.clear()
+        with suppress(OSError, ValueError):
+            self._out.write(text)
+            self._out.flush()
+
+
+def _said(line: AccessLine) -> dict[str, object]:
+    said: dict[str, object] = {
+        "request_id": line.request_id,
+        "method": line.method,
+        "path": line.path[:MAX_PATH_CHARACTERS],
+        "status": line.status,
+        "outcome": line.outcome,
+        "duration_ms": round(line.duration_ms, 1),
+    }
+    for name in _OPTIONAL:
+        if value := getattr(line, name):
+            said[name] = value
+    return said
+
+
 _OPTIONAL = ("provider", "model", "resolved_by", "attempts", "key", "error")
+_encode = msgspec.json.Encoder().encode

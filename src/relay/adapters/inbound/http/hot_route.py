@@ -126,19 +126,21 @@ class HotRoute(ABC):
         """Answers every request it is given, whatever happens."""
         visit = self._visit(scope, receive, send)
         failure: RelayError | None = None
-        with self.traffic.live() as live:
-            try:
-                await self._serve(visit)
-            except RelayError as error:
-                failure = error
-            except ClientLeft:
-                visit.departure.leave()
-            except asyncio.CancelledError:
-                if not live.was_interrupted():
-                    raise
-                failure = Draining("the relay is shutting down", retry_after_s=1)
-            except Exception as error:
-                failure = unexpected(self.log, visit.line.request_id, error)
+        live = self.traffic.begin()
+        try:
+            await self._serve(visit)
+        except RelayError as error:
+            failure = error
+        except ClientLeft:
+            visit.departure.leave()
+        except asyncio.CancelledError:
+            if not live.was_interrupted():
+                raise
+            failure = Draining("the relay is shutting down", retry_after_s=1)
+        except Exception as error:
+            failure = unexpected(self.log, visit.line.request_id, error)
+        finally:
+            self.traffic.finish(live)
         await self._conclude(visit, failure)
 
     @abstractmethod

@@ -1,8 +1,6 @@
 """What is in flight: how much, whether more is let in, and how to end it all when the relay stops."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 MAX_IN_FLIGHT = 256
 
@@ -52,15 +50,15 @@ class Traffic:
         if not self.in_flight:
             self._empty.set()
 
-    @contextmanager
-    def live(self) -> Iterator[LiveCall]:
-        """The current task's call, which `interrupt` will reach."""
+    def begin(self) -> LiveCall:
+        """The current task's call, which `interrupt` will reach until `finish`."""
         call = LiveCall(asyncio.current_task())
         self._calls.add(call)
-        try:
-            yield call
-        finally:
-            self._calls.discard(call)
+        return call
+
+    def finish(self, call: LiveCall) -> None:
+        """The call is over."""
+        self._calls.discard(call)
 
     def drain(self) -> None:
         """Let nothing more in."""

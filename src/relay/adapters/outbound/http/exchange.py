@@ -159,6 +159,9 @@ def _tap(reading: Reading) -> StreamTap:
 
 
 def _whole_piece(reading: Reading, body: bytes) -> Piece:
+    if reading.passes and (events := reading.dialect.glance(body)) is not None:
+        renamed = reading.dialect.rename_response(body, reading.scene.model)
+        return Piece(events=events, raw=renamed, last=True)
     answer = _decoded(reading.dialect, body)
     raw = _renamed(reading, body, answer) if reading.passes else None
     return Piece(events=tuple(unfold(answer)), raw=raw, last=True)
