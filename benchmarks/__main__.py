@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ def main() -> int:
         PAGE.write_text(page(_stored(RESULTS)), encoding="utf-8")
         return 0
     wanted = _wanted(options)
+    # As Ctrl-C does, so that the gateways are ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     _tell_circumstances()
     runner = Runner(wanted, to_stderr)
     scenarios, _ = known_names()

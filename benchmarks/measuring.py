@@ -3,10 +3,9 @@
 import json
 import subprocess
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from benchmarks.processes import LOAD_CORE
-from benchmarks.programs import BUILD, compiled_c, pinned
+from benchmarks.programs import compiled_c, pinned
 from benchmarks.scenarios import Scenario
 from benchmarks.targets import Target
 
@@ -41,7 +40,7 @@ def measure(target: Target, scenario: Scenario, *, number: int, seconds: float, 
     """Put the load on the target for `seconds`, in round `number`. Raises `RuntimeError` when that fails."""
     command = [
         str(compiled_c("loadgen")),
-        *("-u", target.url, "-B", str(_body_file(target, scenario)), "-f", target.dialect),
+        *("-u", target.url, "-B", "/dev/stdin", "-f", target.dialect),
         *("-n", str(scenario.tokens), "-c", str(scenario.connections)),
         *("-d", str(seconds), "-w", str(max(warm_s, scenario.least_warm_s))),
         *(part for header in target.headers for part in ("-H", header)),
@@ -50,7 +49,12 @@ def measure(target: Target, scenario: Scenario, *, number: int, seconds: float, 
         *(("-P", str(target.pid)) if target.pid else ()),
     ]
     run = subprocess.run(
-        pinned(LOAD_CORE, *command), capture_output=True, text=True, timeout=seconds + 120, check=False
+        pinned(LOAD_CORE, *command),
+        input=json.dumps(body_of(scenario, target.dialect), separators=(",", ":")),
+        capture_output=True,
+        text=True,
+        timeout=seconds + 120,
+        check=False,
     )
     if run.returncode:
         raise RuntimeError(f"the load generator failed: {run.stderr.strip()[-500:]}")
@@ -108,9 +112,3 @@ def body_of(scenario: Scenario, dialect: str) -> dict[str, object]:
 def as_plain(sample: Sample) -> dict[str, object]:
     """The sample without what was not measured."""
     return {name: value for name, value in asdict(sample).items() if value not in (None, "")}
-
-
-def _body_file(target: Target, scenario: Scenario) -> Path:
-    file = BUILD / f"body-{scenario.name}-{target.dialect}.json"
-    file.write_text(json.dumps(body_of(scenario, target.dialect), separators=(",", ":")))
-    return file

@@ -1,5 +1,6 @@
 """The programs that a run needs: which are there, and ours built from source where that is newer."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,7 @@ def compiled_c(name: str) -> Path:
     """The program made of `NAME.c`. Raises `Missing` without a compiler."""
     source, made = HERE / f"{name}.c", BUILD / name
     if _is_stale(made, source):
-        _run([found("cc", "/usr/bin/gcc"), "-O2", "-Wall", "-o", str(made), str(source)])
+        _build(made, [found("cc", "/usr/bin/gcc"), "-O2", "-Wall", str(source)])
     return made
 
 
@@ -38,7 +39,7 @@ def compiled_go(name: str) -> Path:
     """The program made of `NAME.go`. Raises `Missing` without Go."""
     source, made = HERE / f"{name}.go", BUILD / name
     if _is_stale(made, source):
-        _run([found("go"), "build", "-o", str(made), str(source)])
+        _build(made, [found("go"), "build"], str(source))
     return made
 
 
@@ -82,6 +83,13 @@ def versions(litellm: Path | None) -> dict[str, str]:
 def _is_stale(made: Path, source: Path) -> bool:
     BUILD.mkdir(exist_ok=True)
     return not made.exists() or made.stat().st_mtime < source.stat().st_mtime
+
+
+def _build(made: Path, compiler: list[str], *last: str) -> None:
+    """Under a name of its own first: another run may be using, or making, the same program."""
+    fresh = made.with_name(f"{made.name}-{os.getpid()}")
+    _run([*compiler, "-o", str(fresh), *last])
+    fresh.replace(made)
 
 
 def _run(command: list[str]) -> None:
