@@ -37,6 +37,8 @@ def test_no_conformance_test_passes_against_a_stub(tmp_path: Path) -> None:
         timeout=280,
     )
     cases = ElementTree.parse(report).getroot().findall(".//testcase")
-    passed = [case.get("name") for case in cases if not case.findall("failure") and not case.findall("error")]
+    passed = [
+        case.get("name") for case in cases if not any(map(case.findall, ("failure", "error", "skipped")))
+    ]
     assert len(cases) > 100
     assert passed == []

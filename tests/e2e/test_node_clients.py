@@ -3,26 +3,19 @@
 import base64
 import hashlib
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.clients.accounts import assert_agreed
 from tests.support.declarations import CLOCK, SCHEMA, WEATHER
+from tests.support.node_clients import Failure, NodeClients, running_node_clients
 from tests.support.pictures import png
 from tests.support.process import ServerProcess
 from tests.support.upstream import DEFAULT_MODELS, ScriptedUpstream
 from tests.support.upstream.embeddings import vector_of
 
 pytestmark = pytest.mark.e2e
-
-SCRIPTS = Path(__file__).parent / "node"
-OLDEST_NODE = 20
 
 HI = [{"role": "user", "content": "hi"}]
 NUMBERED = "000 001 002 003 "
@@ -32,55 +25,10 @@ provider_of = pytest.mark.parametrize("provider", ["up", "oll"])
 streamed = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 
 
-@dataclass
-class Failure(Exception):
-    """What the package threw, and the text it had brought until then."""
-
-    told: dict[str, Any]
-
-
-@dataclass
-class NodeClients:
-    """The process that holds both packages."""
-
-    process: subprocess.Popen[str]
-
-    def __call__(self, client: str, doing: str, **asked: Any) -> Any:
-        """What came of one call. Raises `Failure`."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(
-            json.dumps({"client": client, "doing": doing, "asked": asked}),
-            file=self.process.stdin,
-            flush=True,
-        )
-        result = json.loads(self.process.stdout.readline())
-        if "error" in result:
-            raise Failure(result["error"])
-        return result["value"]
-
-
-def needed() -> str:
-    """What this machine lacks; empty when nothing."""
-    node = shutil.which("node")
-    version = subprocess.run([node, "-v"], capture_output=True, text=True, check=False).stdout if node else ""
-    if not version or int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
-        return f"needs Node.js {OLDEST_NODE} or newer"
-    if not all((SCRIPTS / "node_modules" / package).is_dir() for package in ("ollama", "openai")):
-        return "needs the packages of tests/e2e/node, which `make setup` installs"
-    return ""
-
-
 @pytest.fixture(scope="module")
 def node(relay: ServerProcess) -> Iterator[NodeClients]:
-    if lack := needed():
-        pytest.skip(lack)
-    command = ["node", "session.mjs", relay.url]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, cwd=SCRIPTS, stdin=pipe, stdout=pipe, text=True, encoding="utf-8"
-    ) as process:
-        yield NodeClients(process)
+    with running_node_clients(relay.url) as clients:
+        yield clients
 
 
 @provider_of

@@ -1,16 +1,19 @@
 // Runs one client call per line of input, and prints what the client made of it: a line of JSON each.
 import { createInterface } from "node:readline";
 
+import * as aisdk from "./aisdk.mjs";
 import * as ollama from "./ollama.mjs";
 import * as openai from "./openai.mjs";
 
-const clients = { ollama: ollama.connect(process.argv[2]), openai: openai.connect(process.argv[2]) };
-const doings = { ollama, openai };
+const doings = { aisdk, ollama, openai };
+const clients = Object.fromEntries(
+  Object.entries(doings).map(([name, { connect }]) => [name, connect(process.argv[2])]),
+);
 
 // The name of the class is what a program catches; `came` is what the client got before it failed.
 function told(error, came) {
-  const { constructor, message, status, status_code, code, requestID } = error;
-  return { kind: constructor.name, message, status: status ?? status_code, code, requestID, came };
+  const { constructor, message, status, status_code, statusCode, code, requestID } = error;
+  return { kind: constructor.name, message, status: status ?? status_code ?? statusCode, code, requestID, came };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
