@@ -1,4 +1,4 @@
-// A plain gateway on Go's net/http, as a yardstick: key check, typed decoding and encoding, usage of every answer.
+// A plain gateway on Go's net/http, as a yardstick: key check, typed decoding and encoding, usage.
 package main
 
 import (

@@ -1,15 +1,16 @@
 // The load of the benchmarks: sends one body over and over on N connections, and checks every answer.
 //
-// One thread, loopback only, bounded in time. A right answer has status 200, the whole text or every mark of the
-// stream exactly once and in order, the provider's token count, and the end of its dialect: a gateway that is
-// fast because it loses something does not count. The processor time of the gateway's process tree is read over
-// exactly the measured window, on its own clocks (nanoseconds, not ticks). Prints one JSON object.
+// One thread, loopback only, bounded in time. A right answer has status 200, the whole text or every mark of
+// the stream exactly once and in order, the provider's token count, and the end of its dialect: a gateway that
+// is fast because it loses something does not count. The processor time of the gateway's process tree is read
+// over exactly the measured window, on its own clocks (nanoseconds, not ticks). Prints one JSON object.
 //
 //   -u URL   http://127.0.0.1:PORT/PATH        -B FILE  the body
 //   -H LINE  a header, repeatable              -f NAME  openai | ollama: how an answer ends
 //   -s       streamed                          -n N     output tokens, and marks of a stream
 //   -c N     connections, each asks anew when it was answered
-//   -w S     warm-up, in which the connections start one after the other      -d S  measured window
+//   -w S     warm-up                           -d S     measured window
+//   -r S     of the warm-up, how long the connections take to start one after the other (default 0: at once)
 //   -v       each connection's first answer is shortened, by the "-cNNN" in the body's model: as streams in
 //            the middle of their lives are, not all at their beginning
 //   -P PID   the gateway
@@ -199,7 +200,9 @@ static long number_after(const conn *c, const char *key) {
 	return -1;
 }
 
-static int has(const conn *c, const char *text) { return memmem(c->body, c->body_len, text, strlen(text)) != NULL; }
+static int has(const conn *c, const char *text) {
+	return memmem(c->body, c->body_len, text, strlen(text)) != NULL;
+}
 
 static const char *what_is_wrong(const conn *c, int is_complete) {
 	if (!is_complete) return "the answer was cut off";
@@ -220,7 +223,8 @@ static void done(conn *c, int is_complete) {
 	const char *wrong = what_is_wrong(c, is_complete);
 	c->busy = 0;
 	if (wrong && t < t_end) {
-		if (!n_wrong++) snprintf(first_wrong, sizeof first_wrong, "%s: %d %.*s", wrong, c->status, c->body_len > 200 ? 200 : (int)c->body_len, c->body ? c->body : "");
+		const char *body = c->body_len ? c->body : "";
+		if (!n_wrong++) snprintf(first_wrong, sizeof first_wrong, "%s: %d %.200s", wrong, c->status, body);
 	} else if (t >= t_measure && t < t_end) {
 		n_ok++;
 		if (c->in_window) add(&latency, (t - c->begun) / 1e6);
@@ -263,6 +267,10 @@ static void take(conn *c, const char *p, size_t n) {
 	c->body[c->body_len] = 0; // ends every number
 }
 
+static int hex(char digit) {
+	return isdigit((unsigned char)digit) ? digit - '0' : tolower((unsigned char)digit) - 'a' + 10;
+}
+
 // Takes bytes of the body; true when it is complete.
 static int feed(conn *c, const char *p, size_t n) {
 	const char *end = p + n;
@@ -276,7 +284,7 @@ static int feed(conn *c, const char *p, size_t n) {
 			if (*p == '\n')
 				c->decoder = c->chunk_left ? DATA : TRAILER;
 			else if (isxdigit((unsigned char)*p))
-				c->chunk_left = c->chunk_left * 16 + (isdigit((unsigned char)*p) ? *p - '0' : tolower(*p) - 'a' + 10);
+				c->chunk_left = c->chunk_left * 16 + hex(*p);
 			p++;
 			break;
 		case DATA: {
@@ -408,8 +416,8 @@ static void run(conn *conns, int n_conns, uint64_t t_start, double ramp_s, int g
 			t_begun = now_ns();
 			measuring = 1;
 		}
-		double share = (t - t_start) / 1e9 / ramp_s;
-		int allowed = share >= 1 ? n_conns : (int)(share * n_conns) + 1;
+		double started_s = (t - t_start) / 1e9;
+		int allowed = started_s >= ramp_s ? n_conns : (int)(started_s / ramp_s * n_conns) + 1;
 		for (int i = 0; i < allowed; i++)
 			if (!conns[i].busy) begin(&conns[i], i);
 		int n = epoll_wait(ep, events, 512, allowed < n_conns ? 1 : 5);
@@ -421,15 +429,15 @@ static void run(conn *conns, int n_conns, uint64_t t_start, double ramp_s, int g
 	}
 	us = processor_us(pids, n_pids) - us;
 	double seconds = (now_ns() - t_begun) / 1e9;
-	printf("{\"seconds\":%.4f,\"answers\":%lu,\"chunks\":%lu,\"wrong\":%lu,\"processor_us\":%.1f", seconds, n_ok, n_marks,
-	       n_wrong + n_failed_connections, us);
+	printf("{\"seconds\":%.4f,\"answers\":%lu,\"chunks\":%lu,\"wrong\":%lu,\"processor_us\":%.1f", seconds, n_ok,
+	       n_marks, n_wrong + n_failed_connections, us);
 }
 
 int main(int argc, char **argv) {
 	char *url = "", *file = "", headers[4096] = "";
 	int option, gateway = 0, n_conns = 1;
-	double measured_s = 1, warm_s = 1;
-	while ((option = getopt(argc, argv, "u:B:H:f:sn:c:w:d:vP:")) != -1) switch (option) {
+	double measured_s = 1, warm_s = 1, ramp_s = 0;
+	while ((option = getopt(argc, argv, "u:B:H:f:sn:c:w:r:d:vP:")) != -1) switch (option) {
 		case 'u': url = optarg; break;
 		case 'B': file = optarg; break;
 		case 'H':
@@ -441,6 +449,7 @@ int main(int argc, char **argv) {
 		case 'n': tokens = atoi(optarg); break;
 		case 'c': n_conns = atoi(optarg); break;
 		case 'w': warm_s = atof(optarg); break;
+		case 'r': ramp_s = atof(optarg); break;
 		case 'd': measured_s = atof(optarg); break;
 		case 'v': varies = 1; break;
 		case 'P': gateway = atoi(optarg); break;
@@ -455,7 +464,7 @@ int main(int argc, char **argv) {
 	uint64_t t_start = now_ns();
 	t_measure = t_start + (uint64_t)(warm_s * 1e9);
 	t_end = t_measure + (uint64_t)(measured_s * 1e9);
-	run(conns, n_conns, t_start, warm_s / 2 + 1e-9, gateway);
+	run(conns, n_conns, t_start, ramp_s, gateway);
 	print_samples("latency", &latency);
 	print_samples("transit", &transit);
 	printf(",\"first_wrong\":\"");

@@ -9,16 +9,14 @@ STREAM_TOKENS = 64
 WHOLE_TOKENS = 64
 """What the mock says a whole answer has used."""
 
-RAMP_S = 1.5
-"""Warm-up of scenarios with very many connections, which begin one after the other."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One way to load a gateway.
 
     `targets` are asked in turn in each round. With `pause_ms` a streamed answer's chunks come that far apart.
-    `varies` shortens each connection's first stream, as if all had begun at different times.
+    The connections start at once, or one after the other within `ramp_s`; `varies` shortens each one's first
+    stream, as if all had begun at different times.
     """
 
     name: str
@@ -30,7 +28,7 @@ class Scenario:
     wait_ms: int = 0
     history_bytes: int = 0
     varies: bool = False
-    least_warm_s: float = 0.0
+    ramp_s: float = 0.0
 
     @property
     def model(self) -> str:
@@ -79,7 +77,7 @@ SCENARIOS = (
     Scenario(
         name="single",
         title="whole answers, one at a time",
-        targets=("direct", "relay"),
+        targets=("direct", "nginx", "relay"),
         connections=1,
     ),
     Scenario(
@@ -88,7 +86,7 @@ SCENARIOS = (
         targets=("nginx", "relay-wide"),
         connections=256,
         wait_ms=100,
-        least_warm_s=0.8,
+        ramp_s=0.1,
     ),
     Scenario(
         name="open-streams",
@@ -98,7 +96,17 @@ SCENARIOS = (
         streams=True,
         pause_ms=312,
         varies=True,
-        least_warm_s=RAMP_S,
+        ramp_s=0.75,
+    ),
+    Scenario(
+        name="spread-streams",
+        title="16 streams of 64 chunks, 5 ms apart and out of step: as many chunks as those of 1,000",
+        targets=("nginx", "relay"),
+        connections=16,
+        streams=True,
+        pause_ms=5,
+        varies=True,
+        ramp_s=16 * 0.011,  # the starts fall on every millisecond of a pause
     ),
     Scenario(
         name="history",

@@ -45,4 +45,4 @@ def test_it_says_what_it_was_and_is() -> None:
 def test_both_sides_of_a_suspect_are_measured_again() -> None:
     before = {name: measured(name, 1.0) for name in ("open-streams", "added-p50")}
     found = worse([measured("open-streams", 2.0), measured("added-p50", 2.0)], before)
-    assert scenarios_of(found) == {"open-streams", "streams", "single"}
+    assert scenarios_of(found) == {"open-streams", "spread-streams", "single"}
