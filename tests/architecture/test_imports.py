@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.adapters.outbound.storage.schema import bring_up
 from tests.architecture import rules
 from tests.architecture.repository import ROOT, python_files, tree
 from tests.support.process import clean_environment
@@ -112,8 +113,7 @@ def test_a_command_loads_what_it_needs_alone(
 def test_a_command_that_reads_the_books_loads_no_web_framework(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
-    made = "from relay.adapters.outbound.storage.schema import bring_up; from pathlib import Path"
-    loaded_by("-c", f"{made}; bring_up(Path('relay.db'))", folder=tmp_path)
+    bring_up(tmp_path / "relay.db")
     loaded = loaded_by("-m", "relay", *arguments, folder=tmp_path)
     assert "sqlalchemy" in loaded
     assert loaded & {"advanced_alchemy", "alembic", "httpx2", "litestar", "structlog", "uvicorn"} == set()
