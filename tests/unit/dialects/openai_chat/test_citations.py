@@ -106,7 +106,9 @@ def test_annotations_say_more_than_a_list_beside_them() -> None:
     assert citations_of(chunk) == (PLACED,)
 
 
-@pytest.mark.parametrize("odd", [None, 5, "x", {}, [None, 5, "", []]])
+@pytest.mark.parametrize(
+    "odd", [None, 5, "x", {}, [None, 5, "", []], [{"url": [], "title": {}}, {"url": ""}]]
+)
 def test_a_list_of_another_shape_names_nothing(odd: object) -> None:
     chunk = said({"content": "a"}, "stop", citations=odd, search_results=odd)
     assert citations_of(chunk) == ()

@@ -31,15 +31,10 @@ def cited(annotations: Iterable[wire.Annotation]) -> list[Citation]:
 
 def sources(citations: object, search_results: object) -> tuple[Citation, ...]:
     """The citations that a list of addresses stands for, under the titles that a search gave them."""
-    results = _objects(search_results)
-    titles = {result.get("url"): result.get("title") for result in results}
-    urls = [url for url in citations if isinstance(url, str)] if isinstance(citations, list) else []
-    named = urls or [url for url in titles if isinstance(url, str)]
-    return tuple(
-        Citation(url=url, title=title if isinstance(title := titles.get(url), str) else "")
-        for url in dict.fromkeys(named)
-        if url
-    )
+    titles = {_text(result.get("url")): _text(result.get("title")) for result in _objects(search_results)}
+    listed = [_text(url) for url in citations] if isinstance(citations, list) else []
+    named = dict.fromkeys(filter(None, listed)) or titles
+    return tuple(Citation(url=url, title=titles.get(url, "")) for url in named if url)
 
 
 def joined(texts: Iterable[Text]) -> tuple[Citation, ...]:
@@ -62,7 +57,7 @@ def moved(citations: Iterable[Citation], offset: int) -> list[Citation]:
 
 
 def has_place(citation: Citation) -> bool:
-    """Whether it says which part of the text leans on it."""
+    """Whether it says which part of the text rests on it."""
     return (citation.start, citation.end) != (0, 0)
 
 
@@ -88,6 +83,10 @@ def addresses(citations: Iterable[Citation]) -> tuple[str, ...] | UnsetType:
 
 def _place(index: int | None) -> int:
     return index if index is not None and 0 <= index < MAX_PLACE else 0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _objects(value: object) -> list[dict[str, object]]:

@@ -193,8 +193,9 @@ class AnswerReader:
             events.append(UsageReported(usage=usage))
         if chunk.error:
             _raise_fault(chunk.error)
-        self._citations = chunk.citations or self._citations
-        self._search_results = chunk.search_results or self._search_results
+        if chunk.citations or chunk.search_results:
+            self._citations = chunk.citations or self._citations
+            self._search_results = chunk.search_results or self._search_results
         for position, choice in enumerate(chunk.choices or ()):
             self._take_choice(position, choice, events)
 
