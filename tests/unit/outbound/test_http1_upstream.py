@@ -3,9 +3,11 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -300,3 +302,47 @@ async def test_a_large_request_and_answer_pass_through_tls(tmp_path: Path) -> No
             await response.aclose()
         await http.aclose()
     assert server.connections == 1
+
+
+async def test_a_call_cancelled_while_it_connects_leaves_nothing_open(tmp_path: Path) -> None:
+    serving, trusting = contexts(self_signed(tmp_path))
+    http = Http1Upstream(tls=trusting)
+    async with hostile_server(always(OK_HELLO), tls=serving) as server:
+        for delay_ms in range(12):
+            task = asyncio.create_task(post(http, server.url, Timeouts()))
+            await asyncio.sleep(delay_ms / 2000)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await (await task).aclose()
+        await http.aclose()
+        await server.until_all_left()
+
+
+async def test_one_timer_serves_all_requests_and_chunks_of_a_connection(http: Http1Upstream) -> None:
+    async def answer(peer: Peer, request: Request, number: int) -> None:
+        await peer.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(5):
+            await peer.send(b"1\r\nx\r\n")
+            await peer.pause(0.001)
+        await peer.send(b"0\r\n\r\n")
+
+    made: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    class Counting:
+        """The loop, but for noting the timers that are asked of it."""
+
+        create_future = staticmethod(loop.create_future)
+
+        def call_later(self, delay: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+            made.append(delay)
+            return loop.call_later(delay, callback)
+
+    async with hostile_server(answer) as server:
+        assert await get(http, server.url, Timeouts()) == (200, b"x" * 5)
+        [pool] = http._pools.values()
+        [kept] = pool._open
+        kept._loop = cast(asyncio.AbstractEventLoop, Counting())  # as much of it as a connection uses
+        for _ in range(3):
+            assert await get(http, server.url, Timeouts()) == (200, b"x" * 5)
+    assert made == []

@@ -48,10 +48,15 @@ def encode_head(method: str, url: str, headers: Mapping[str, str]) -> EncodedHea
     origin, host, target = _split(url)
     lines = [f"{method} {target} HTTP/1.1", f"host: {host}", "accept-encoding: identity"]
     for name, value in headers.items():
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or name.lower() in _OURS:
+        if not is_callers_field(name) or not _VALUE.fullmatch(value):
             raise unfit_for_http()
         lines.append(f"{name}: {value}")
     return EncodedHead(origin, ("\r\n".join(lines) + "\r\n").encode("ascii"))
+
+
+def is_callers_field(name: str) -> bool:
+    """True for the name of a field that a caller may set."""
+    return _TOKEN.fullmatch(name) is not None and name.lower() not in _OURS
 
 
 def check_request_id(request_id: str) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from relay.adapters.outbound.http.interface import DEFAULT_TIMEOUTS, ClientName, Timeouts
+from relay.adapters.outbound.http.request_head import is_callers_field
 from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks
 from relay.adapters.outbound.secrets import Secret
 from relay.application.ports import OnDisconnect
@@ -245,6 +246,8 @@ def _fields_at(place: str) -> tuple[str, ...]:
 def _checked(spec: ProviderSpec) -> ProviderSpec:
     if spec.auth.scheme == "header" and not spec.auth.header:
         raise SpecError("a header's name is needed", key="auth.header")
+    if spec.auth.header and not is_callers_field(spec.auth.header):
+        raise SpecError("not the name of a header that can hold a key", key="auth.header")
     if any(not model.strip() for model in spec.models):
         raise SpecError("a model's name is empty", key="models")
     if spec.manage and spec.kind != "ollama":

@@ -37,6 +37,8 @@ def flaw_of(head: bytes) -> Malformed | None:
         return not_http()
     if lowered.count(b"\r\n") > MAX_HEAD_FIELDS + 1:
         return too_many_fields(MAX_HEAD_FIELDS)
+    if b"-encoding:" not in lowered:
+        return None
     if _has_other_values(lowered, _ENCODING, b"identity"):
         return compressed()
     if _has_other_values(lowered, _TRANSFER, b"chunked") or lowered.count(_TRANSFER) > 1:

@@ -1,10 +1,10 @@
-"""One connection to a provider: a request written, its answer parsed by llhttp, and never more than one at a time.
+"""One connection to a provider: a request written and its answer read, and never more than one at a time.
 
 Theory of operation. Whoever waits, for the head or for more of the body, waits on one future, which every event
-that matters to it wakes. Body bytes are appended by the parser, in C, to one list, and a read takes all of them.
-There is one timer: it looks at the deadline in force, and is moved only when it would come too late, so that
-neither a request nor a chunk costs a timer. A request too large for one write is written on by
-`resume_writing`, whoever waits for what meanwhile, which is why an early answer is heard.
+that matters to it wakes; a read takes all that has come. There is one timer: it looks at the deadline in force, and
+is moved only when it would come too late, so that neither a request nor a chunk costs a timer. A request too large
+for one write is written on by `resume_writing`, whoever waits for what meanwhile, which is why an early answer is
+heard.
 """
 
 import asyncio
@@ -13,20 +13,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import cast
 
-import httptools
-
-from relay.adapters.outbound.http.breaks import (
-    body_not_http,
-    broken_before_answer,
-    broken_in_answer,
-    head_too_large,
-    no_answer,
-    not_http,
-    stalled,
-    wrong_status,
-)
-from relay.adapters.outbound.http.http1.answer_head import cut_head, ends_with_connection, flaw_of
-from relay.adapters.outbound.http.interface import MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS, Timeouts
+from relay.adapters.outbound.http.breaks import broken_before_answer, broken_in_answer, no_answer, stalled
+from relay.adapters.outbound.http.http1.answer_head import ends_with_connection
+from relay.adapters.outbound.http.http1.answer_parser import AnswerParser
+from relay.adapters.outbound.http.interface import Timeouts
 from relay.domain.errors import UpstreamError
 
 IDLE_S = 20.0
@@ -41,12 +31,11 @@ _NEVER = float("inf")
 class Connection(asyncio.Protocol):
     """A protocol for `create_connection`. `let_go` is called once, when the connection is no more.
 
-    `head`, `status` and `head_at` speak of the answer of the request last begun.
+    `answer` and `head_at` speak of the request last begun, `connect_s` and `tls_s` of how the connection was made.
     """
 
     def __init__(self, let_go: Callable[["Connection"], None]) -> None:
-        self.status = 0
-        self.head = b""
+        self.answer = AnswerParser()
         self.head_at = 0.0
         self.connect_s = 0.0
         self.tls_s: float | None = None
@@ -55,41 +44,27 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._poller: select.poll | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._failure: UpstreamError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
-        self._longest_s = IDLE_S
         self._deadline = _NEVER
-        self._idle_s = 0.0
-        self._idle_until = 0.0
-        self._chunks: list[bytes] = []
-        self.on_body = self._chunks.append  # the name llhttp's callbacks go by
-        self._parser = httptools.HttpResponseParser(self)
+        self._idle_s = self._longest_s = IDLE_S
+        self._idle_until = _NEVER
+        self._unread_bytes = 0
+        self._unsent: memoryview | None = None
         self._is_in_use = True
         self._is_write_paused = False
         self._is_read_paused = False
-        self._clear()
-
-    def _clear(self) -> None:
-        self._raw = b""
-        self._unread_bytes = 0
-        self._barren_bytes = 0
-        self._interim_answers = 0
-        self._complete_chunks = 0
-        self._has_head = False
-        self._has_body_begun = False
-        self._is_complete = False
-        self._may_stay = False
-        self._is_spoilt = False
         self._has_write_failed = False
-        self._unsent: memoryview | None = None
-        self._failure: UpstreamError | None = None
-
-    # What the client does with it.
+        self._has_body_begun = False
 
     def begin(self, start: bytes, rest: bytes, timeouts: Timeouts, deadline: float) -> None:
         """Write a request; `rest` is what of its body is not in `start`. The head is due at `deadline`."""
-        self._clear()
+        self.answer.begin()
+        self._failure = self._unsent = None
+        self._has_body_begun = self._has_write_failed = False
         self._is_in_use = True
+        self._unread_bytes = 0
         self._deadline = deadline
         self._idle_s = timeouts.idle_s
         self._longest_s = min(timeouts.first_byte_s, timeouts.idle_s, IDLE_S)
@@ -107,7 +82,8 @@ class Connection(asyncio.Protocol):
 
     async def answered(self) -> None:
         """Wait for the head. Raises `TimedOut`, `Interrupted` and `Malformed`."""
-        while not self._has_head:
+        answer = self.answer
+        while not answer.has_head:
             if self._failure is not None:
                 raise self._failure
             waiter = self._waiter = self._loop.create_future()
@@ -118,9 +94,9 @@ class Connection(asyncio.Protocol):
 
     async def read(self) -> bytes | None:
         """All of the body that has come and was not read, as `HttpResponse.read`."""
-        chunks = self._chunks
+        chunks = self.answer.chunks
         while not chunks:
-            if self._is_complete:
+            if self.answer.is_complete:
                 return None
             if self._failure is not None:
                 raise self._failure
@@ -137,27 +113,20 @@ class Connection(asyncio.Protocol):
     @property
     def is_at_end(self) -> bool:
         """True when every byte of the answer was read."""
-        return self._is_complete and not self._chunks
+        return self.answer.is_complete and not self.answer.chunks
 
     def may_send_again(self) -> bool:
         """True when the failed request cannot have been read whole, and nothing of an answer came."""
-        is_unsent = self._has_write_failed or self._is_write_paused or self._unsent is not None
-        return is_unsent and not self._raw
+        return not self.answer.has_begun and (self._has_write_failed or self._is_unsent())
 
     def release(self) -> bool:
         """Have the connection wait for another request; False when it cannot, and is closed."""
-        transport = self._transport
-        is_unsent = self._unsent is not None or self._is_write_paused
-        if (
-            transport is None
-            or transport.is_closing()
-            or not (self._is_complete and self._may_stay)
-            or self._is_spoilt
-            or is_unsent
-        ):
+        answer, transport = self.answer, self._transport
+        is_whole = answer.is_complete and answer.may_stay_open and not answer.is_spoilt
+        if transport is None or transport.is_closing() or not is_whole or self._is_unsent():
             self.abort()
             return False
-        self._chunks.clear()
+        answer.chunks.clear()
         if self._is_read_paused:
             self._resume_reading()
         self._is_in_use = False
@@ -168,7 +137,7 @@ class Connection(asyncio.Protocol):
     def is_quiet(self) -> bool:
         """True for an idle connection that is still open, has not expired, and has nothing to say.
 
-        The socket itself is asked: the loop may not have come to read that the provider has closed it.
+        The socket itself is asked: the loop may not have come to see that the provider has closed it.
         """
         transport = self._transport
         if transport is None or transport.is_closing() or monotonic() >= self._idle_until:
@@ -178,13 +147,10 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once, whatever is under way. Idempotent."""
         self._unsent = None
-        if self._failure is None and not self._is_complete:
-            self._failure = broken_in_answer() if self._has_head else broken_before_answer()
+        self._break()
         if self._transport is not None:
             self._transport.abort()
         self._wake()
-
-    # What the transport tells.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As `asyncio.Protocol.connection_made`."""
@@ -201,45 +167,39 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._failure is None and not self._is_complete:
-            if exc is None and self._has_head and ends_with_connection(self.head):
-                self._is_complete = True
-            else:
-                self._failure = broken_in_answer() if self._has_head else broken_before_answer()
+        answer = self.answer
+        if exc is None and self._failure is None and answer.has_head and ends_with_connection(answer.head):
+            answer.is_complete = True
+        self._break()
         self._poller = None
         self._wake()
         self._let_go(self)
 
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol.data_received`."""
-        if self._is_complete or self._failure is not None or not self._is_in_use:
-            self._is_spoilt = True
+        answer = self.answer
+        if answer.is_complete or self._failure is not None:
+            answer.is_spoilt = True
             if not self._is_in_use:
                 self.abort()
             return
-        if self._has_head:
-            self._parse(data)
-        else:
-            self._raw = self._raw + data if self._raw else data
-            self._parse(data)
-            self._look_at_head()
-            if self._has_head:
-                self._wake()
-        if self._chunks:
-            self._barren_bytes = 0
+        had_head = answer.has_head
+        flaw = answer.feed(data)
+        if answer.has_head and not had_head:
+            self.head_at = monotonic()
+            self._wake()
+        if answer.chunks:
             self._unread_bytes += len(data)
             if self._unread_bytes > MAX_UNREAD_BYTES and self._waiter is None:
                 self._pause_reading()
             self._wake()
-        elif self._is_complete:
+        elif answer.is_complete:
             self._wake()
-        else:
-            self._barren_bytes += len(data)
-            if self._barren_bytes > MAX_HEAD_BYTES:
-                self._fail(head_too_large(MAX_HEAD_BYTES))
+        if flaw is not None:
+            self._fail(flaw)
 
     def eof_received(self) -> None:
-        """As `asyncio.Protocol.eof_received`: nothing comes any more, and who does not read is not waited for."""
+        """As `asyncio.Protocol.eof_received`: a provider that will not answer is not written to any further."""
         if self._is_write_paused and self._transport is not None:
             self._transport.abort()
 
@@ -253,58 +213,8 @@ class Connection(asyncio.Protocol):
         if self._unsent is not None:
             self._write_on()
 
-    # What the parser tells. Exceptions would be lost in it, so that none is raised here.
-
-    def on_message_begin(self) -> None:
-        """A status line begins: another one, once the answer is complete."""
-        if self._is_complete:
-            self._is_spoilt = True
-
-    def on_headers_complete(self) -> None:
-        """A head has ended, that of an interim answer or the final one."""
-        if self._is_complete:
-            return
-        status = self._parser.get_status_code()
-        if 100 <= status < 200 and status != 101 and self._interim_answers < MAX_INTERIM_ANSWERS:
-            self._interim_answers += 1
-        else:
-            self.status = status
-            self._has_head = True
-
-    def on_message_complete(self) -> None:
-        """An answer has ended; the chunks it has had until now are its own."""
-        if self._has_head and not self._is_complete:
-            self._is_complete = True
-            self._complete_chunks = len(self._chunks)
-            self._may_stay = self._parser.should_keep_alive()
-
-    def _parse(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._is_spoilt = True  # it is refused for its status
-        except httptools.HttpParserError:
-            self._is_spoilt = True
-            if not self._is_complete:
-                self._fail(body_not_http() if self._has_head else not_http())
-        if self._is_complete:
-            del self._chunks[self._complete_chunks :]
-
-    def _look_at_head(self) -> None:
-        if not self._has_head:
-            return
-        self.head_at = monotonic()
-        self.head = cut_head(self._raw, self._interim_answers)
-        flaw = wrong_status(self.status) if self.status < 200 else flaw_of(self.head)
-        if flaw is not None:
-            self._has_head = False
-            self._chunks.clear()
-            self._fail(flaw)
-
-    # Waiting.
-
     async def _more(self) -> None:
-        """Wait until something has come of the body, or of its end."""
+        """Wait until something has come of the body, or its end."""
         now = monotonic()
         if self._has_body_begun:
             self._deadline = now + self._idle_s
@@ -327,6 +237,11 @@ class Connection(asyncio.Protocol):
             self._failure = failure
         self.abort()
 
+    def _break(self) -> None:
+        """The connection ends: whoever waits for what was not complete learns that it never will be."""
+        if self._failure is None and not self.answer.is_complete:
+            self._failure = broken_in_answer() if self.answer.has_head else broken_before_answer()
+
     def _watch(self) -> None:
         """Have the timer look at the deadline before it can have passed."""
         now = monotonic()
@@ -343,20 +258,18 @@ class Connection(asyncio.Protocol):
     def _on_timer(self) -> None:
         self._timer = None
         now = monotonic()
-        if not self._is_in_use:
-            if now >= self._idle_until:
-                self.abort()
-            else:
-                self._set_timer(self._idle_until, now)
-            return
-        if now < self._deadline:
-            self._set_timer(min(self._deadline, now + self._longest_s), now)
+        due = self._deadline if self._is_in_use else self._idle_until
+        if now < due:
+            self._set_timer(min(due, now + self._longest_s), now)
+        elif not self._is_in_use:
+            self.abort()
         elif self._waiter is not None:
             self._fail(stalled() if self._has_body_begun else no_answer())
         else:
             self._set_timer(now + self._longest_s, now)
 
-    # Flow.
+    def _is_unsent(self) -> bool:
+        return self._unsent is not None or self._is_write_paused
 
     def _write_on(self) -> None:
         unsent, transport = self._unsent, self._transport

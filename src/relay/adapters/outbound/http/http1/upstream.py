@@ -31,8 +31,8 @@ class Http1Response:
     __slots__ = ("_connect_s", "_connection", "_head", "_head_s", "_is_complete", "_pool", "_tls_s", "status")
 
     def __init__(self, connection: Connection, pool: Pool, *, began: float, is_reused: bool) -> None:
-        self.status = connection.status
-        self._head = connection.head
+        self.status = connection.answer.status
+        self._head = connection.answer.head
         self._head_s = connection.head_at - began
         self._connect_s = None if is_reused else connection.connect_s
         self._tls_s = None if is_reused else connection.tls_s
@@ -120,9 +120,8 @@ class Http1Upstream:
         connection = pool.new()
         try:
             async with asyncio.timeout(min(timeouts.connect_s, left_s)):
-                await connect(
-                    origin, connection, tls=self._context() if origin.is_tls else None, admit=self._admit
-                )
+                tls = await self._trust() if origin.is_tls else None
+                await connect(origin, connection, tls=tls, admit=self._admit)
             if self._is_closed:
                 raise unreachable("the relay is stopping")
         except TimeoutError:
@@ -133,9 +132,10 @@ class Http1Upstream:
             raise
         return connection
 
-    def _context(self) -> ssl.SSLContext:
+    async def _trust(self) -> ssl.SSLContext:
+        """Made in a thread: reading the system's authorities takes tens of milliseconds."""
         if self._tls is None:
-            self._tls = system_trust()
+            self._tls = await asyncio.to_thread(system_trust)
         return self._tls
 
 
