@@ -6,7 +6,7 @@ from benchmarks.programs import HERE
 from benchmarks.scenarios import asked_models
 
 
-def relay_toml(port: int, base_url: str, fillers: int) -> str:
+def relay_toml(port: int, base_url: str, *, kind: str = "openai-compatible", fillers: int = 0) -> str:
     """The relay's configuration: keys wanted, the mock as one provider with its models and `fillers` more."""
     models = [*asked_models(), *(f"filler-{number:05d}" for number in range(fillers))]
     listed = ", ".join(f'"{model}"' for model in models)
@@ -14,7 +14,7 @@ def relay_toml(port: int, base_url: str, fillers: int) -> str:
         f'[server]\nhost = "127.0.0.1"\nport = {port}\n'
         '[auth]\nmode = "keys"\n'
         '[database]\nurl = "sqlite:///relay.db"\n'
-        f'[providers.upstream]\nkind = "openai-compatible"\nbase_url = "{base_url}"\napi_key = "sk-upstream"\n'
+        f'[providers.upstream]\nkind = "{kind}"\nbase_url = "{base_url}"\napi_key = "sk-upstream"\n'
         f"max_in_flight = 4096\nmodels = [{listed}]\n"
     )
 

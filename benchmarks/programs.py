@@ -11,7 +11,7 @@ BUILD = HERE / "build"
 
 
 class Missing(Exception):
-    """Something is not installed; its text says what, in a form for `skipped: …`."""
+    """Something is not there, or cannot be built; its text says what."""
 
 
 def found(name: str, *elsewhere: str) -> str:
@@ -28,7 +28,7 @@ def nginx() -> str:
 
 
 def compiled_c(name: str) -> Path:
-    """The program made of `NAME.c`. Raises `Missing` without a compiler."""
+    """The program made of `NAME.c`. Raises `Missing`."""
     source, made = HERE / f"{name}.c", BUILD / name
     if _is_stale(made, source):
         _build(made, [found("cc", "/usr/bin/gcc"), "-O2", "-Wall", str(source)])
@@ -36,7 +36,7 @@ def compiled_c(name: str) -> Path:
 
 
 def compiled_go(name: str) -> Path:
-    """The program made of `NAME.go`. Raises `Missing` without Go."""
+    """The program made of `NAME.go`. Raises `Missing`."""
     source, made = HERE / f"{name}.go", BUILD / name
     if _is_stale(made, source):
         _build(made, [found("go"), "build"], str(source))
@@ -44,11 +44,10 @@ def compiled_go(name: str) -> Path:
 
 
 def certificate() -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1, and its key. Raises `Missing` without openssl."""
+    """A self-signed certificate for 127.0.0.1, and its key. Raises `Missing`."""
     cert, key = BUILD / "tls.crt", BUILD / "tls.key"
     if not (cert.exists() and key.exists()):
         BUILD.mkdir(exist_ok=True)
-        # No named curve or text file of openssl's is needed for this, whatever the machine configures.
         subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "3650"]
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(key)]
         _run([found("openssl"), "req", "-x509", *new_key, *subject, "-out", str(cert)])
@@ -95,4 +94,4 @@ def _build(made: Path, compiler: list[str], *last: str) -> None:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()[-2000:]}")
+        raise Missing(f"{command[0]} failed: {done.stderr.strip()[-2000:]}")

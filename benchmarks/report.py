@@ -31,6 +31,8 @@ _FOOT = """
   request, and every answer and chunk decoded for its usage; no ledger and no log.
 - **LiteLLM**: from its wheel, without a database, retries and logs, with prices given, on granian and uvloop.
 
+The relay calls the mock as a provider of kind `openai-compatible`, whose chunks it decodes and encodes anew;
+`relay-tap` calls it as kind `openai`, whose bytes pass through. `relay-ollama` is asked by an Ollama client.
 For 256 waiting requests and 1,000 open streams the relay runs with room for as many calls; it ships with room
 for 256. For TLS it trusts the certificate of the benchmarks. `benchmarks/lab_relay.py` changes these two.
 

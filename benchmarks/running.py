@@ -47,7 +47,10 @@ class Runner:
         with ExitStack() as stack:
             fleet = Fleet(stack, self.wanted.places)
             if START in scenarios and self._wants("relay"):
-                yield from self._starts(fleet, range(first, first + rounds))
+                try:
+                    yield from self._starts(fleet, range(first, first + rounds))
+                except NotStarted as error:
+                    self._skip("relay", error)
             chosen = [scenario for scenario in SCENARIOS if scenario.name in scenarios]
             for number in range(first, first + rounds):
                 for scenario in chosen:
@@ -73,8 +76,11 @@ class Runner:
             try:
                 yield fleet.target(name)
             except (Missing, NotStarted) as error:
-                self.skipped[name] = str(error)
-                self.tell(f"skipped {name}: {error}")
+                self._skip(name, error)
+
+    def _skip(self, name: str, error: Exception) -> None:
+        self.skipped[name] = str(error)
+        self.tell(f"skipped {name}: {error}")
 
     def _starts(self, fleet: Fleet, numbers: Iterable[int]) -> Iterator[Sample]:
         with ExitStack() as unmeasured:  # compiles what has no bytecode yet, and fills the page cache

@@ -62,7 +62,7 @@ SCENARIOS = (
     Scenario(
         name="streams",
         title="16 streams of 64 chunks, 5 ms apart",
-        targets=("direct", "nginx", "go", "relay", "relay-ollama", "litellm"),
+        targets=("direct", "nginx", "go", "relay", "relay-tap", "relay-ollama", "litellm"),
         connections=16,
         streams=True,
         pause_ms=5,
@@ -70,7 +70,7 @@ SCENARIOS = (
     Scenario(
         name="saturated",
         title="32 streams of 64 chunks, without a pause",
-        targets=("nginx", "go", "relay", "relay-ollama"),
+        targets=("nginx", "go", "relay", "relay-tap", "relay-ollama"),
         connections=32,
         streams=True,
     ),

@@ -14,7 +14,6 @@ from benchmarks.processes import (
     GATEWAY_CORE,
     LOAD_CORE,
     NotStarted,
-    Running,
     accepts,
     free_port,
     plain_environment,
@@ -89,6 +88,7 @@ class Fleet:
             "go": self._go,
             "relay": lambda: self._relay(stack, name),
             "relay-ollama": self._relay_ollama,
+            "relay-tap": lambda: self._relay(stack, name, kind="openai"),
             "relay-10000": lambda: self._relay(stack, name, fillers=MANY_MODELS),
             "relay-wide": lambda: self._relay(stack, name, module=LAB),
             "before": lambda: self._relay(stack, name, source=self._before()),
@@ -112,20 +112,11 @@ class Fleet:
         if not accepts(self._mock_port):
             raise NotStarted((folder / "out.log").read_text("utf-8", "replace"))
 
-    def _serving(self, target: Target, command: Sequence[str], folder: Path, **env: str) -> Target:
-        """The target with the process that the command starts."""
-        running = self._stack.enter_context(
-            process(
-                command, folder=folder, core=GATEWAY_CORE, url=target.url, headers=target.headers, env=env
-            )
-        )
-        return _with(target, running)
-
     def _nginx(self, name: str, upstream: int, *, scheme: str = "http") -> Target:
         folder, port = self._own_folder(name), free_port()
         command = _nginx_command(folder, nginx_conf(folder, port, upstream, scheme=scheme))
         target = Target(name=name, url=f"http://127.0.0.1:{port}{CHAT_PATH}")
-        return self._serving(target, command, folder)
+        return _serving(self._stack, target, command, folder)
 
     def _tls(self) -> int:
         """The port of a TLS front before the mock."""
@@ -143,13 +134,14 @@ class Fleet:
         port, key = free_port(), "sk-bench"
         command = [str(compiled_go("gateway")), f"127.0.0.1:{port}", self._mock_url(CHAT_PATH), key]
         target = Target(name="go", url=f"http://127.0.0.1:{port}{CHAT_PATH}", headers=_bearer(key))
-        return self._serving(target, command, self._own_folder("go"))
+        return _serving(self._stack, target, command, self._own_folder("go"))
 
     def _relay(
         self,
         stack: ExitStack,
         name: str,
         *,
+        kind: str = "openai-compatible",
         fillers: int = 0,
         module: str = "relay",
         tls_port: int = 0,
@@ -157,7 +149,7 @@ class Fleet:
     ) -> Target:
         folder, port = self._own_folder(name), free_port()
         upstream = f"https://127.0.0.1:{tls_port}/v1" if tls_port else self._mock_url("/v1")
-        (folder / "relay.toml").write_text(relay_toml(port, upstream, fillers))
+        (folder / "relay.toml").write_text(relay_toml(port, upstream, kind=kind, fillers=fillers))
         path = os.pathsep.join((str((source or self._places.source) / "src"), str(HERE.parent)))
         target = Target(
             name=name,
@@ -166,17 +158,7 @@ class Fleet:
         )
         serve = [sys.executable, "-m", module, "--config", str(folder / "relay.toml"), "serve"]
         trust = {TRUSTED: str(certificate()[0])} if tls_port else {}
-        running = stack.enter_context(
-            process(
-                serve,
-                folder=folder,
-                core=GATEWAY_CORE,
-                url=target.url,
-                headers=target.headers,
-                env={"PYTHONPATH": path, **trust},
-            )
-        )
-        return _with(target, running)
+        return _serving(stack, target, serve, folder, PYTHONPATH=path, **trust)
 
     def _relay_ollama(self) -> Target:
         relay = self.target("relay")
@@ -201,7 +183,8 @@ class Fleet:
         )
         options = ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1", "--run_granian"]
         path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        return self._serving(
+        return _serving(
+            self._stack,
             target,
             [str(program), "--config", str(folder / "litellm.yaml"), *options],
             folder,
@@ -212,7 +195,11 @@ class Fleet:
         )
 
 
-def _with(target: Target, running: Running) -> Target:
+def _serving(stack: ExitStack, target: Target, command: Sequence[str], folder: Path, **env: str) -> Target:
+    """The target with the process that the command starts, which ends with `stack`."""
+    running = stack.enter_context(
+        process(command, folder=folder, core=GATEWAY_CORE, url=target.url, headers=target.headers, env=env)
+    )
     return replace(target, pid=running.pid, first_answer_s=running.first_answer_s)
 
 
@@ -221,18 +208,9 @@ def _bearer(key: str) -> tuple[str, ...]:
 
 
 def _relay_key(folder: Path, path: str) -> str:
-    create = [
-        sys.executable,
-        "-m",
-        "relay",
-        "--config",
-        str(folder / "relay.toml"),
-        "keys",
-        "create",
-        "bench",
-    ]
+    command = ["-m", "relay", "--config", str(folder / "relay.toml"), "keys", "create", "bench"]
     run = subprocess.run(
-        create,
+        [sys.executable, *command],
         cwd=folder,
         env=plain_environment({"XDG_CONFIG_HOME": str(folder), "PYTHONPATH": path}),
         capture_output=True,

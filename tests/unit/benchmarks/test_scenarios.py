@@ -89,7 +89,7 @@ def test_wrong_answers_are_counted_with_the_first_of_them() -> None:
 
 
 def test_the_relays_configuration_names_every_model_and_fills_up_the_catalogue() -> None:
-    settings, mistake = Document("relay.toml", relay_toml(1234, "http://127.0.0.1:1/v1", 3)).parsed()
+    settings, mistake = Document("relay.toml", relay_toml(1234, "http://127.0.0.1:1/v1", fillers=3)).parsed()
     assert mistake is None
     assert isinstance(providers := settings["providers"], dict)
     assert providers["upstream"]["models"] == [
