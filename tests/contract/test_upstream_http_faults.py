@@ -245,6 +245,28 @@ async def test_tls_is_spoken_and_its_connections_are_used_again(factory: Factory
     assert server.connections == 1
 
 
+async def test_the_host_is_named_in_the_handshake(factory: Factory, certificate: Path) -> None:
+    serving, trusting = contexts(certificate)
+    named: list[str | None] = []
+    serving.sni_callback = lambda _, name, __: named.append(name)
+    http = factory(trusting)
+    async with hostile_server(always(OK_HELLO), tls=serving) as server:
+        await get(http, f"https://localhost:{server.port}/", Timeouts())
+        await http.aclose()
+    assert named == ["localhost"]
+
+
+async def test_a_certificate_for_another_host_is_unreachable(factory: Factory, tmp_path: Path) -> None:
+    serving, trusting = contexts(self_signed(tmp_path, "IP:127.0.0.9,DNS:elsewhere"))
+    http = factory(trusting)
+    async with hostile_server(always(OK_HELLO), tls=serving) as server:
+        for host in ("127.0.0.1", "localhost"):
+            with pytest.raises(Unreachable, match="certificate"):
+                await get(http, f"https://{host}:{server.port}/", Timeouts())
+        await http.aclose()
+    assert server.requests == []
+
+
 async def test_a_certificate_nobody_vouches_for_is_unreachable(http: UpstreamHttp, certificate: Path) -> None:
     serving, _ = contexts(certificate)
     async with hostile_server(always(OK_HELLO), tls=serving) as server:

@@ -71,11 +71,11 @@ async def post(http: UpstreamHttp, url: str, timeouts: Timeouts = SHORT) -> Http
     return await http.send(HttpRequest(RequestHead("POST", url), b"{}", timeouts=timeouts))
 
 
-def self_signed(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 that signs itself, in one file with its key."""
+def self_signed(folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Path:
+    """A certificate that signs itself, in one file with its key."""
     command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-        f" -addext subjectAltName=IP:127.0.0.1 -keyout {folder / 'key'} -out {folder / 'cert'}"
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=provider"
+        f" -addext subjectAltName={names} -keyout {folder / 'key'} -out {folder / 'cert'}"
     )
     subprocess.run(command.split(), check=True, capture_output=True)
     both = folder / "both.pem"

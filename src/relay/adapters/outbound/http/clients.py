@@ -10,7 +10,7 @@ from relay.adapters.outbound.http.interface import HttpRequest, HttpResponse, Up
 
 
 class HttpClients:
-    """An `UpstreamHttp`. The library is loaded when the first request is for it."""
+    """An `UpstreamHttp`. The library is loaded when the first request is for it; it does not ask `admit`."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, admit: Admit = admit_all) -> None:
         self._tls = tls

@@ -14,7 +14,7 @@ from anyio import to_thread
 from relay.adapters.dialects.base import WireRequest
 from relay.adapters.dialects.embeddings import EmbeddingDialect
 from relay.adapters.outbound.http.endpoint import Edit, Endpoint, edited, unchanged
-from relay.adapters.outbound.http.interface import HttpResponse, read_body
+from relay.adapters.outbound.http.interface import HttpResponse, Phases, read_body
 from relay.application.ports import EmbedAnswer, EmbedExchange, UpstreamEmbedCall
 from relay.domain.embeddings import fitted
 
@@ -97,6 +97,11 @@ class HttpEmbedExchange:
         self._reading = reading
         self._leave = leave
         self._is_closed = False
+
+    @property
+    def phases(self) -> Phases:
+        """How long it took until the provider's head was there."""
+        return self._response.phases
 
     async def read(self) -> EmbedAnswer:
         """As `EmbedExchange.read`. The connection is let go of before the answer is decoded."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import chain, zip_longest
 from time import monotonic
+from typing import Any
 
 import anyio
 
@@ -19,6 +20,12 @@ HEAD_START_S = 0.25
 """How long an address may take before the next is tried beside it (RFC 8305, 8)."""
 
 type Address = IPv4Address | IPv6Address
+
+type Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+"""As `getaddrinfo` gives it."""
+
+type Place = tuple[socket.AddressFamily, tuple[object, ...]]
+"""What a socket is made for, and what it connects to."""
 
 type Admit = Callable[[str, Address, int], None]
 """Raises `Unreachable` when this address, which a host's name stands for, may not be connected to at this port."""
@@ -44,13 +51,12 @@ async def connect(
         connection.tls_s = monotonic() - began
 
 
-async def _addresses(
-    origin: Origin, admit: Admit
-) -> Sequence[tuple[socket.AddressFamily, tuple[object, ...]]]:
+async def _addresses(origin: Origin, admit: Admit) -> Sequence[Place]:
     """Where the origin may be connected to, families by turns. Raises the refusal when none is left."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-    admitted = []
+    found = _literal(origin) or await asyncio.get_running_loop().getaddrinfo(
+        origin.host, origin.port, type=socket.SOCK_STREAM
+    )
+    admitted: list[Place] = []
     refusal: Unreachable | None = None
     for family, _, _, _, place in found:
         try:
@@ -66,8 +72,18 @@ async def _addresses(
     return [each for each in chain.from_iterable(zip_longest(first, others)) if each is not None]
 
 
+def _literal(origin: Origin) -> Sequence[Found]:
+    """The one address of a host that is given by it, for which no thread is needed; else none."""
+    try:
+        return socket.getaddrinfo(
+            origin.host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
+    except socket.gaierror:
+        return []
+
+
 async def _first_to_answer(
-    addresses: Sequence[tuple[socket.AddressFamily, tuple[object, ...]]],
+    addresses: Sequence[Place],
 ) -> socket.socket:
     """Each address gets a head start on the next. Raises what the last of them failed by."""
     if len(addresses) == 1:
