@@ -203,6 +203,7 @@ RARE = (
     _one(ToolCall(id="c", name="look", arguments='{ "at" : [1.50, "\u2028"] }')),
     _one(Text(text="hi"), Thinking(text="hm")),
     _one(Refusal(text="no")),
+    _one(ToolCall(id="c", name="look", arguments="")),
     _one(Text(text="hi", citations=(SOURCE, SOURCE)), Text(text="ho", citations=(SOURCE, BARE))),
     _one(Text(text="", citations=(SOURCE,))),
 )
@@ -250,6 +251,7 @@ def test_every_sentence_of_the_poverty_has_a_meaning(language: ClientLanguage) -
         "blanks",
         "thought late",
         "refused",
+        "no arguments",
         "cited twice",
         "nothing cited",
     ],
