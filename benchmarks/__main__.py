@@ -118,8 +118,10 @@ def _names(option: str, text: str, known: frozenset[str]) -> frozenset[str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.2, help="measured in each run, after the warm-up")
+    parser.add_argument("--rounds", type=int, default=Wanted().rounds)
+    parser.add_argument(
+        "--seconds", type=float, default=Wanted().seconds, help="measured in each run, after the warm-up"
+    )
     parser.add_argument("--only", default="", help="scenarios, separated by commas")
     parser.add_argument("--targets", default="", help="gateways, separated by commas")
     parser.add_argument(
