@@ -2,7 +2,7 @@
 
 Some libraries load what they could work with as soon as it is installed: Litestar takes advanced-alchemy along,
 which takes the web framework's, the validators' and every database's side of itself, structlog takes rich, and
-Litestar's application pydantic. Together that is a third of the start and a quarter of the memory of a server
+Litestar's application pydantic. Together that is a quarter of the start, and of the memory, of a server
 that uses none of it; advanced-alchemy is loaded by the first change of a key.
 """
 
