@@ -55,5 +55,5 @@ def test_the_relays_own_is_the_default() -> None:
 
 
 def test_the_library_is_not_loaded_until_it_is_wanted() -> None:
-    source = "import sys, relay.bootstrap; sys.exit('httpx2' in sys.modules)"
+    source = "import sys, relay.adapters.outbound.http.clients; sys.exit('httpx2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", source], check=False).returncode == 0

@@ -68,7 +68,6 @@ class HttpxUpstream:
         request.head.encoded()  # refuses what HTTP cannot carry
         check_request_id(request.request_id)
         began = monotonic()
-        deadline = anyio.current_time() + request.timeouts.first_byte_s
         try:
             with anyio.fail_after(request.timeouts.first_byte_s):
                 response = await self._transport.handle_async_request(_outgoing(request))
@@ -76,8 +75,7 @@ class HttpxUpstream:
             raise no_answer() from None
         except httpx2.TransportError as error:
             raise _failed_to_send(error) from None
-        answer = HttpxResponse(response, request.timeouts, deadline)
-        answer.phases = Phases(connect_s=None, tls_s=None, head_s=monotonic() - began)
+        answer = HttpxResponse(response, request.timeouts, began)
         if (flaw := _flaw(answer)) is not None:
             await answer.aclose()
             raise flaw
@@ -90,16 +88,16 @@ class HttpxUpstream:
 
 
 class HttpxResponse:
-    """An `HttpResponse` around httpx2's."""
+    """An `HttpResponse` around httpx2's, to a request that was sent at `began`."""
 
-    def __init__(self, response: httpx2.Response, timeouts: Timeouts, first_byte_deadline: float) -> None:
+    def __init__(self, response: httpx2.Response, timeouts: Timeouts, began: float) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers.items())
-        self.phases = Phases(connect_s=None, tls_s=None, head_s=0.0)
+        self.phases = Phases(connect_s=None, tls_s=None, head_s=monotonic() - began)
         self._response = response
         self._chunks = _chunks_of(response)
         self._idle_s = timeouts.idle_s
-        self._first_byte_deadline: float | None = first_byte_deadline
+        self._first_byte_deadline: float | None = began + timeouts.first_byte_s
         self._is_complete = False
         self._is_broken = False
         self._is_closed = False
@@ -138,7 +136,7 @@ class HttpxResponse:
     def _seconds_left(self) -> float:
         if self._first_byte_deadline is None:
             return self._idle_s
-        return self._first_byte_deadline - anyio.current_time()
+        return self._first_byte_deadline - monotonic()
 
     def _too_slow(self) -> TimedOut:
         return stalled() if self._first_byte_deadline is None else no_answer()

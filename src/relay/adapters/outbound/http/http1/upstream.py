@@ -19,7 +19,7 @@ from relay.adapters.outbound.http.http1.pool import Pool
 from relay.adapters.outbound.http.interface import HttpRequest, HttpResponse, Phases, Timeouts
 from relay.adapters.outbound.http.request_head import Origin, check_request_id
 from relay.adapters.outbound.http.trust import system_trust
-from relay.domain.errors import UpstreamError
+from relay.domain.errors import Interrupted
 
 JOINED_BYTES = 64 * 1024
 """A body up to this size leaves in one write with its head."""
@@ -96,9 +96,10 @@ class Http1Upstream:
             try:
                 connection.begin(start, rest, request.timeouts, deadline)
                 await connection.answered()
-            except UpstreamError:
+            except Interrupted:
+                sends_again = is_reused and connection.may_send_again()
                 pool.discard(connection)
-                if not (is_reused and connection.may_send_again()):
+                if not sends_again:
                     raise
             except BaseException:
                 pool.discard(connection)
