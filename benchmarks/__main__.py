@@ -76,7 +76,7 @@ def _report(options: argparse.Namespace, wanted: Wanted, samples: Sequence[Sampl
     day = datetime.now(UTC).date().isoformat()
     results = _stored(RESULTS).updated(found, day, versions(wanted.places.litellm))
     RESULTS.write_text(to_json(results), encoding="utf-8")
-    PAGE.write_text(page(results), encoding="utf-8")
+    PAGE.write_text(page(_stored(RESULTS)), encoding="utf-8")  # of the rounded values, as `--page` writes it
     if options.save_baseline:
         shutil.copyfile(RESULTS, BASELINE)
 

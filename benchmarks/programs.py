@@ -1,6 +1,7 @@
 """The programs that a run needs: which are there, and ours built from source where that is newer."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,8 @@ def versions(litellm: Path | None) -> dict[str, str]:
         path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
         if path:
             run = subprocess.run([path, *options], capture_output=True, text=True, check=False)
-            told[name] = (run.stdout or run.stderr).strip().removeprefix("nginx version: ").split(" linux")[0]
+            number = re.search(r"\d+(\.\d+)+", run.stdout + run.stderr)
+            told[name] = number[0] if number else "of unknown version"
     if litellm:
         ask = [
             str(litellm / "bin" / "python"),
