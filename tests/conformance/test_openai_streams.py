@@ -1,7 +1,4 @@
-"""Streams of OpenAI's chat: the order of chunks, usage, the end, and what providers put in between.
-
-What openai-node's `stream()` helper makes of a stream is shown by `tests/e2e/test_node_clients.py`.
-"""
+"""Streams of OpenAI's chat: the order of chunks, usage, the end, and what providers put in between."""
 
 from typing import Any
 

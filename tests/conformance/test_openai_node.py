@@ -1,4 +1,4 @@
-"""What Vercel's AI SDK makes of OpenAI's chat, by its package for compatible servers."""
+"""What clients of Node.js make of OpenAI's chat: openai-node, and Vercel's AI SDK for compatible servers."""
 
 from collections.abc import Iterator
 
@@ -17,6 +17,13 @@ pytestmark = pytest.mark.e2e
 def node(place: Place) -> Iterator[NodeClients]:
     with running_node_clients(place.api.url) as clients:
         yield clients
+
+
+@pytest.mark.conformance("openai", 63)
+@every_provider
+def test_openai_nodes_helper_gathers_text_and_usage(node: NodeClients, provider: str) -> None:
+    answer = node("openai", "chat", model=f"{provider}/basic", messages=HELLO, stream=True)
+    assert answer == {"text": TEXT, "calls": [], "finish": "stop", "tokens": [1, 4]}
 
 
 @pytest.mark.conformance("openai", 64)
