@@ -54,12 +54,12 @@ class Meter:
         """Take the events of one piece, read at `now`."""
         for event in events:
             match event:
+                case PartDelta(text=text):  # first, as nearly all are
+                    self._delta_count += 1
+                    self._delta_bytes += len(text) if text.isascii() else len(text.encode())
+                    self._mark(now)
                 case UsageReported(usage=usage):
                     self._usage = usage if self._usage is None else self._usage.merged(usage)
-                case PartDelta(text=text):
-                    self._delta_count += 1
-                    self._delta_bytes += len(text.encode())
-                    self._mark(now)
                 case PartStarted() | PartEnded() | SignatureDelta() | LogprobsReported() | Finished():
                     self._mark(now)
                 case Started() | Failed():

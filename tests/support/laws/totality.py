@@ -61,6 +61,14 @@ def _streams(language: Language) -> st.SearchStrategy[Stream]:
     return st.one_of(streams(language), noisy, _miswritten_streams(language))
 
 
+def _failing_streams(language: Language) -> st.SearchStrategy[Stream]:
+    """Most of them tell of a failure."""
+    failure = _framed(language, b'{"error":"no"}')
+    told = streams(language).map(lambda stream: Stream(b"%b\n\n%b" % (stream.data, failure), stream.lengths))
+    alone = st.just(Stream(failure, [3]))
+    return st.one_of(alone, told, _streams(language))
+
+
 def _miswritten_streams(language: Language) -> st.SearchStrategy[Stream]:
     """Streams in which every frame is JSON but one or two values in each are wrong."""
     head = _framed(language, b"").rstrip()
@@ -166,7 +174,7 @@ REQUESTS_TOTAL = Law("any bytes are a request or the client's fault", _request_b
 ASKED_TOTAL = Law("any bytes of a client's are a request or its fault", _asked_bodies, _asked_total)
 RESPONSES_TOTAL = Law("any bytes are an answer or the provider's fault", _response_bodies, _responses_total)
 STREAMS_TOTAL = Law("any bytes are a stream or the provider's fault", _streams, _streams_total)
-SILENT = Law("nothing follows a failure", _streams, _silent_after_failure)
+SILENT = Law("nothing follows a failure", _failing_streams, _silent_after_failure)
 
 TOTAL_LAWS = (REQUESTS_TOTAL, RESPONSES_TOTAL, STREAMS_TOTAL, SILENT)
 

@@ -75,6 +75,8 @@ class SseSplitter:
 
     def feed(self, data: bytes) -> list[SseEvent]:
         """The events these bytes complete. Raises `Malformed` when one grows over the limit."""
+        if (regular := self._regular(data)) is not None:
+            return regular
         if self._after_cr and data:
             self._after_cr = False
             data = data.removeprefix(b"\n")
@@ -93,6 +95,18 @@ class SseSplitter:
         self._searched = len(self._rest)
         events = [event for line in complete.split(b"\n") if (event := self._line(line)) is not None]
         self._check(len(self._rest))
+        return events
+
+    def _regular(self, data: bytes) -> list[SseEvent] | None:
+        """The events of bytes that are whole events of one line of data each, as nearly all are; else `None`."""
+        is_between = not (self._at_start or self._after_cr or self._rest or self._has_data or self._event)
+        if not is_between or not data.endswith(b"\n\n") or b"\r" in data or len(data) > self._limit_bytes:
+            return None
+        events: list[SseEvent] = []
+        for line in data[:-2].split(b"\n\n"):
+            if not line.startswith(b"data:") or b"\n" in line:
+                return None
+            events.append(SseEvent("", line[6:] if line.startswith(b"data: ") else line[5:]))
         return events
 
     def close(self) -> list[SseEvent]:

@@ -19,6 +19,7 @@ import msgspec
 from relay.adapters.dialects import splice
 from relay.adapters.dialects.base import Scene, Tapped
 from relay.adapters.dialects.framing import sse_frame
+from relay.adapters.dialects.lenient import escape_separators
 from relay.adapters.dialects.openai_chat import wire
 from relay.adapters.dialects.openai_chat.chunks import members_of
 from relay.adapters.dialects.openai_chat.reading import choice_index
@@ -40,6 +41,9 @@ class Tap:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._model = splice.raw(scene.model)
+        self._member = b'"model":' + self._model
+        self._named: str | None = None
+        self._named_member = b""
         self._decoder = Decoder(on_chunk=self._pass)
         self._ready: list[bytes] = []
         self._finishes: list[bytes] = []
@@ -74,6 +78,9 @@ class Tap:
     def _pass(self, chunk: wire.Chunk, data: bytes) -> None:
         if chunk.choices is None and chunk.usage is None:
             return
+        if self._is_mere_text(chunk) and (renamed := self._renamed(chunk.model, data)) is not None:
+            self._ready.append(sse_frame(renamed))
+            return
         members = members_of(data)
         members["model"] = self._model
         had_usage = self._take_usage(members)
@@ -82,6 +89,30 @@ class Tap:
             self._pass_choices(numbered, members)
         elif chunk.choices is not None and not had_usage:
             self._ready.append(_frame(members))
+
+    def _is_mere_text(self, chunk: wire.Chunk) -> bool:
+        """Whether there is nothing to hold and to repair: one opened choice that goes on."""
+        if chunk.usage is not None or chunk.choices is None or len(chunk.choices) != 1:
+            return False
+        [choice] = chunk.choices
+        delta = choice.delta
+        return (
+            delta is not None
+            and not (choice.finish_reason or delta.role or delta.annotations)
+            and choice_index(choice, 0) in self._opened
+        )
+
+    def _renamed(self, model: str | None, data: bytes) -> bytes | None:
+        """The chunk with its model's name replaced where it stands; `None` where that takes a closer look.
+
+        Inside of a JSON text no quotation mark is without a backslash, so a name found once is the member's.
+        """
+        if model != self._named:
+            self._named = model
+            self._named_member = b'"model":' + splice.raw(model)
+        if data.count(b'"model"') != 1 or self._named_member not in data or b'"usage"' in data or b"\n" in data:
+            return None
+        return escape_separators(data.replace(self._named_member, self._member))
 
     def _take_usage(self, members: Members) -> bool:
         """Take the usage out of a chunk, and keep it for the end if it was asked for."""
