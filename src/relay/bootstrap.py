@@ -104,7 +104,9 @@ async def serve(
         providers = live.in_force() if live else demo_providers(demo_model_url, http)
         authenticate = _authenticate(books, door, settings)
         access = stack.enter_context(_access_log(logger))
-        api = _build_api(books, providers, authenticate, _guard(settings.server), logger, access)
+        api = _build_api(
+            books, providers, authenticate, _guard(settings.server), logger=logger, access=access
+        )
         reload = (
             Reload(
                 settings=settings,
@@ -230,6 +232,7 @@ def _build_api(
     providers: Providers,
     authenticate: Authenticate,
     guard: BrowserGuard,
+    *,
     logger: Logger,
     access: AccessLog,
 ) -> Gate:
@@ -261,7 +264,7 @@ def _access_log(logger: Logger) -> Iterator[AccessLog]:
     if sys.stderr.isatty():
         yield to_logger(logger)
         return
-    stream = AccessStream(sys.stderr)
+    stream = AccessStream(sys.stderr, SystemClock())
     try:
         yield stream
     finally:

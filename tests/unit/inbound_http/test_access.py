@@ -15,6 +15,7 @@ from relay.adapters.inbound.http.access import (
     AccessStream,
     to_logger,
 )
+from relay.adapters.outbound.system import SystemClock
 
 
 def logged(line: AccessLine) -> dict[str, object]:
@@ -78,7 +79,7 @@ def test_what_is_not_known_is_left_out_and_a_path_is_bounded() -> None:
 @pytest.mark.anyio
 async def test_a_stream_of_lines_has_the_members_of_the_structured_event_one_line_each() -> None:
     out = io.StringIO()
-    stream = AccessStream(out)
+    stream = AccessStream(out, SystemClock())
     line = AccessLine(request_id="r1", method="GET", path="/\n\u2028x", began_s=0.0, status=404, key="web")
     stream(line)
     stream(line)
@@ -96,7 +97,7 @@ async def test_a_stream_of_lines_has_the_members_of_the_structured_event_one_lin
 @pytest.mark.anyio
 async def test_a_stream_that_is_closed_takes_no_request_down() -> None:
     out = io.StringIO()
-    stream = AccessStream(out)
+    stream = AccessStream(out, SystemClock())
     stream(AccessLine(request_id="r1", method="GET", path="/", began_s=0.0, status=200))
     out.close()
     stream.flush()

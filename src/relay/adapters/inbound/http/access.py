@@ -10,6 +10,8 @@ from typing import Any, Literal, TextIO
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
+from relay.application.ports import Clock
+
 type RequestOutcome = Literal["ok", "error", "cancelled"]
 
 STATE_KEY = "llm_relay.access_line"
@@ -67,13 +69,15 @@ class AccessStream:
     What comes within `FLUSH_S` seconds is written at once. `flush` writes what is left, when all is over.
     """
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, clock: Clock) -> None:
         self._out = out
+        self._clock = clock
         self._waiting: list[bytes] = []
 
     def __call__(self, line: AccessLine) -> None:
         """Take a line."""
-        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        now = datetime.fromtimestamp(self._clock.unix_ns() / 1e9, UTC)
+        stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
         event = {**_said(line), "event": "request", "level": "info", "timestamp": stamp}
         if not self._waiting:
             asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
