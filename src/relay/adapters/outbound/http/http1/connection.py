@@ -23,23 +23,30 @@ IDLE_S = 20.0
 """Shorter than most servers keep an idle connection, so that the one who closes it is the relay."""
 
 MAX_UNREAD_BYTES = 64 * 1024
+
+READ_BYTES = 64 * 1024
+"""Of one read from the socket. uvloop's own are four times that, and what a slow client does not take of a read is
+held several times over: as bytes and as events, on its way out and behind that."""
+
 WRITE_BYTES = 256 * 1024
 
 _NEVER = float("inf")
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """A protocol for `create_connection`. `let_go` is called once, when the connection is no more.
 
+    `buffer` is filled and emptied within one callback, so that connections may share it.
     `answer` and `head_at` speak of the request last begun, `connect_s` and `tls_s` of how the connection was made.
     """
 
-    def __init__(self, let_go: Callable[["Connection"], None]) -> None:
+    def __init__(self, let_go: Callable[["Connection"], None], buffer: memoryview) -> None:
         self.answer = AnswerParser()
         self.head_at = 0.0
         self.connect_s = 0.0
         self.tls_s: float | None = None
         self._let_go = let_go
+        self._buffer = buffer
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._poller: select.poll | None = None
@@ -175,8 +182,13 @@ class Connection(asyncio.Protocol):
         self._wake()
         self._let_go(self)
 
-    def data_received(self, data: bytes) -> None:
-        """As `asyncio.Protocol.data_received`."""
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """As `asyncio.BufferedProtocol.get_buffer`."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """As `asyncio.BufferedProtocol.buffer_updated`."""
+        data = bytes(self._buffer[:nbytes])
         answer = self.answer
         if answer.is_complete or self._failure is not None:
             answer.is_spoilt = True
@@ -190,7 +202,8 @@ class Connection(asyncio.Protocol):
             self._wake()
         if answer.chunks:
             self._unread_bytes += len(data)
-            if self._unread_bytes > MAX_UNREAD_BYTES and self._waiter is None:
+            # Even if somebody waits: until they run, the loop reads on, dozens of times in a turn.
+            if self._unread_bytes > MAX_UNREAD_BYTES:
                 self._pause_reading()
             self._wake()
         elif answer.is_complete:

@@ -1,6 +1,6 @@
 """The connections to one origin: those that wait for a request, the last one used first."""
 
-from relay.adapters.outbound.http.http1.connection import Connection
+from relay.adapters.outbound.http.http1.connection import READ_BYTES, Connection
 
 MAX_IDLE_CONNECTIONS = 256
 
@@ -12,6 +12,7 @@ class Pool:
         self._open: set[Connection] = set()
         self._idle: list[Connection] = []
         self._is_closed = False
+        self._buffer = memoryview(bytearray(READ_BYTES))
 
     def take(self) -> Connection | None:
         """A connection that is open, unused and quiet; others that are met on the way are closed."""
@@ -25,7 +26,7 @@ class Pool:
 
     def new(self) -> Connection:
         """A connection yet to be connected, in use from now on."""
-        connection = Connection(self._forget)
+        connection = Connection(self._forget, self._buffer)
         self._open.add(connection)
         return connection
 
