@@ -5,11 +5,11 @@ import json
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.comparing import scenarios_of, worse
+from benchmarks.comparing import confirmed
 from benchmarks.figures import FIGURES, TO_BEFORE
 from benchmarks.measuring import Sample, as_plain
 from benchmarks.outcomes import outcomes
@@ -37,30 +37,28 @@ def main() -> int:
     scenarios, _ = known_names()
     asked = sorted(wanted.scenarios or scenarios)
     try:
-        samples = list(runner.run(asked, wanted.rounds))
+        samples: Sequence[Sample] = list(runner.run(asked, wanted.rounds))
     except Missing as error:
         print(f"skipped everything: {error}")
         return 0
-    is_worse = options.compare and _is_worse(runner, samples)
+    is_worse, samples = _compared(runner, samples) if options.compare else (False, samples)
     _report(options, wanted, samples, runner)
     return int(is_worse)
 
 
-def _is_worse(runner: Runner, samples: list[Sample]) -> bool:
-    """Whether figures are worse than the stored ones, and still so after twice as many further rounds of them."""
+def _compared(runner: Runner, samples: Sequence[Sample]) -> tuple[bool, Sequence[Sample]]:
+    """Whether figures are worse than the baseline's, and the samples with those that it took to be sure."""
     if not BASELINE.exists():
         print(f"nothing to compare with: there is no {BASELINE.name}")
-        return False
-    before = _stored(BASELINE).outcomes
-    suspects = worse(outcomes(samples), before)
-    if suspects:
-        for suspect in suspects:
-            to_stderr(f"measured again: {suspect}")
-        samples += runner.run(sorted(scenarios_of(suspects)), 2 * runner.wanted.rounds)
-    names = {suspect.figure.name for suspect in suspects}
-    confirmed = [item for item in worse(outcomes(samples), before) if item.figure.name in names]
-    print("\n".join(f"WORSE {item}" for item in confirmed) or "no figure is worse than before")
-    return bool(confirmed)
+        return False, samples
+
+    def again(scenarios: Sequence[str]) -> Iterator[Sample]:
+        to_stderr(f"seems worse, measured again: {', '.join(scenarios)}")
+        yield from runner.run(scenarios, 2 * runner.wanted.rounds)
+
+    found, every = confirmed(samples, _stored(BASELINE).outcomes, again)
+    print("\n".join(f"WORSE {item}" for item in found) or "no figure is worse than before")
+    return bool(found), every
 
 
 def _report(options: argparse.Namespace, wanted: Wanted, samples: Sequence[Sample], runner: Runner) -> None:

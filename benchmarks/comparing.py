@@ -1,10 +1,11 @@
 """Finds the figures that became worse than those of a stored run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.figures import FIGURES, Figure
-from benchmarks.outcomes import Outcome
+from benchmarks.measuring import Sample
+from benchmarks.outcomes import Outcome, outcomes
 
 TOLERANCE = 0.05
 LEAST_MS = 0.05
@@ -41,6 +42,19 @@ def worse(now: Iterable[Outcome], before: Mapping[str, Outcome]) -> tuple[Worse,
     return tuple(found)
 
 
-def scenarios_of(found: Iterable[Worse]) -> frozenset[str]:
-    """The scenarios to run again to see whether it was chance."""
-    return frozenset(cell.scenario for item in found for cell in item.figure.cells)
+def confirmed(
+    samples: Sequence[Sample],
+    before: Mapping[str, Outcome],
+    again: Callable[[Sequence[str]], Iterable[Sample]],
+) -> tuple[tuple[Worse, ...], tuple[Sample, ...]]:
+    """The figures that are worse, and still are when all rounds count, with all samples that were taken.
+
+    `again` runs further rounds of the scenarios of figures that seem worse: on a busy machine most of it is chance.
+    """
+    suspects = worse(outcomes(samples), before)
+    if not suspects:
+        return (), tuple(samples)
+    scenarios = sorted({cell.scenario for suspect in suspects for cell in suspect.figure.cells})
+    every = (*samples, *again(scenarios))
+    names = {suspect.figure.name for suspect in suspects}
+    return tuple(item for item in worse(outcomes(every), before) if item.figure.name in names), every
