@@ -103,10 +103,8 @@ async def serve(
         live = ConfiguredProviders(configuration, environment, http) if configuration else None
         providers = live.in_force() if live else demo_providers(demo_model_url, http)
         authenticate = _authenticate(books, door, settings)
-        access = stack.enter_context(_access_log(logger))
-        api = _build_api(
-            books, providers, authenticate, _guard(settings.server), logger=logger, access=access
-        )
+        with_logs = partial(_build_api, logger=logger, access=stack.enter_context(_access_log(logger)))
+        api = with_logs(books, providers, authenticate, _guard(settings.server))
         reload = (
             Reload(
                 settings=settings,

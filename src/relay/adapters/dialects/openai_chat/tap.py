@@ -110,7 +110,12 @@ class Tap:
         if model != self._named:
             self._named = model
             self._named_member = b'"model":' + splice.raw(model)
-        if data.count(b'"model"') != 1 or self._named_member not in data or b'"usage"' in data or b"\n" in data:
+        if (
+            data.count(b'"model"') != 1
+            or self._named_member not in data
+            or b'"usage"' in data
+            or b"\n" in data
+        ):
             return None
         return escape_separators(data.replace(self._named_member, self._member))
 
