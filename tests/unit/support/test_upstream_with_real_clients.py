@@ -27,8 +27,10 @@ def openai_client(up: ScriptedUpstream) -> Iterator[openai.OpenAI]:
 
 
 @pytest.fixture(scope="module")
-def ollama_client(up: ScriptedUpstream) -> ollama.Client:
-    return ollama.Client(up.base_url, trust_env=False)
+def ollama_client(up: ScriptedUpstream) -> Iterator[ollama.Client]:
+    client = ollama.Client(up.base_url, trust_env=False)
+    with client._client:
+        yield client
 
 
 def test_openai_streams_through_the_strict_helper(openai_client: openai.OpenAI) -> None:
