@@ -100,9 +100,23 @@ def test_a_completion_is_whole_or_a_stream_of_its_own_kind(api: Api, provider: s
     assert "".join(choice["text"] for chunk in chunks for choice in chunk["choices"]) == TEXT
 
 
-@pytest.mark.conformance("openai")
-def test_two_prompts_at_once_are_refused_and_not_halved(api: Api, upstream: ScriptedUpstream) -> None:
-    answer = api.post("/v1/completions", {"model": "up/basic", "prompt": ["one", "two"]})
-    assert answer.status == 400
-    assert error_of(answer)["param"] == "prompt"
-    assert upstream.ledger.chats == []
+@pytest.mark.conformance("openai", 95)
+@every_provider
+def test_two_prompts_are_two_choices_whole_and_in_a_stream_that_ends_with_done(
+    api: Api, upstream: ScriptedUpstream, provider: str
+) -> None:
+    body = {"model": f"{provider}/basic", "prompt": ["one", "two"]}
+    whole = api.post("/v1/completions", body).json
+    assert whole["object"] == "text_completion"
+    assert [(choice["index"], choice["text"]) for choice in whole["choices"]] == [(0, TEXT), (1, TEXT)]
+    assert len(upstream.ledger.chats) == 2, "each is a call of its own"
+    streamed = api.post(
+        "/v1/completions", {**body, "stream": True, "stream_options": {"include_usage": True}}
+    )
+    assert streamed.body.rstrip().endswith(b"data: [DONE]")
+    assert {chunk["object"] for chunk in streamed.chunks} == {"text_completion"}
+    said = {0: "", 1: ""}
+    for choice in (choice for chunk in streamed.chunks for choice in chunk["choices"]):
+        said[choice["index"]] += choice["text"]
+    assert said == {0: TEXT, 1: TEXT}
+    assert streamed.chunks[-1]["usage"] == whole["usage"]

@@ -17,10 +17,12 @@ NAME: Final[DialectName] = "openai.completions"
 
 _peeked = msgspec.json.Decoder(wire.Peeked, strict=False)
 _body = msgspec.json.Decoder(wire.CompletionBody, strict=False)
+_texts = msgspec.json.Decoder(list[str])
 _prompt = msgspec.json.Decoder(str | list[str | int | list[int]])
 
 _KNOWN = frozenset(wire.CompletionBody.__struct_fields__)
 _STREAM_OPTIONS = frozenset(StreamOptions.__struct_fields__)
+MAX_PROMPTS = 20
 _ABSENT = ("null", "[]", "{}")
 _OF_CHAT = frozenset({"logit_bias"})
 """Known to OpenAI's chat in the same words, and to no other dialect."""
@@ -64,6 +66,25 @@ def _decoded(body: bytes) -> ChatRequest:
         completion=Completion(suffix=read.suffix) if read.suffix else None,
         extras=_extras(splice.top_level(body)),
     )
+
+
+def split_prompts(body: bytes) -> list[bytes]:
+    """The body once for each of its prompts; alone, as it is, when there are not several, or none that is read.
+
+    Raises `InvalidRequest` for more than `MAX_PROMPTS`.
+    """
+    try:
+        members = regular(body, splice.top_level)
+        prompts = _texts.decode(members["prompt"])
+    except (InvalidRequest, KeyError, msgspec.MsgspecError):
+        return [body]
+    if len(prompts) > MAX_PROMPTS:
+        raise InvalidRequest(
+            f"a request has at most {MAX_PROMPTS} prompts", code="invalid_value", param="prompt"
+        )
+    if len(prompts) < 2:
+        return [body]
+    return [splice.assemble({**members, "prompt": splice.raw(prompt)}) for prompt in prompts]
 
 
 def _prompt_of(raw: msgspec.Raw) -> str:

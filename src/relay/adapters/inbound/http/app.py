@@ -35,6 +35,7 @@ from relay.adapters.inbound.http.health import Readiness, ReadinessCheck, nothin
 from relay.adapters.inbound.http.hot_route import HotRoute
 from relay.adapters.inbound.http.ollama_loaded import keeping
 from relay.adapters.inbound.http.origins import BrowserGuard
+from relay.adapters.inbound.http.several_prompts import each_prompt
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.authenticate import Authenticate
 from relay.application.calls import Caller
@@ -109,7 +110,7 @@ def _hot_routes(
 
 def _openai_routes(chat: ChatRoute) -> dict[str, HotRoute]:
     """Also where clients end up whose base URL lacks `/v1`, or ends in Open WebUI's `/api`."""
-    completions = replace(chat, dialect=openai_completions.DIALECT)
+    completions = replace(chat, dialect=openai_completions.DIALECT, serve=each_prompt(chat.serve))
     return {
         "/v1/chat/completions": chat,
         "/chat/completions": chat,
