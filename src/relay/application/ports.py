@@ -24,7 +24,8 @@ class Piece:
     """What one read from the provider means, and, in pass-through, its bytes.
 
     `last` marks the end of a complete answer; its bytes are the closing ones, possibly none. A whole answer
-    that is not streamed is one last piece.
+    that is not streamed is one last piece; of one that passes, the events may be no more than metering needs,
+    counts and finish, as its bytes say the rest.
     """
 
     events: Sequence[StreamEvent]
