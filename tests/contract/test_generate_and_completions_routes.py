@@ -222,7 +222,7 @@ async def test_a_body_that_is_no_request_is_a_400(path: str, body: bytes) -> Non
         ({"prompt": None}, 400, "missing_required_parameter", "prompt"),
         ({"prompt": []}, 400, "missing_required_parameter", "prompt"),
         ({"prompt": {"a": 1}}, 400, "invalid_value", "prompt"),
-        ({"prompt": ["a", "b"]}, 400, "unsupported_value", "prompt"),
+        ({"prompt": ["a"] * 21}, 400, "invalid_value", "prompt"),
         ({"prompt": [1, 2]}, 400, "unsupported_value", "prompt"),
         ({"prompt": [[1, 2]]}, 400, "unsupported_value", "prompt"),
         ({"echo": True}, 400, "unsupported_value", "echo"),
