@@ -25,9 +25,10 @@ completions = st.one_of(
 def _asked() -> st.SearchStrategy[Message]:
     plain = st.tuples(text_parts)
     pictured = st.lists(st.one_of(text_parts, inline_images), min_size=1, max_size=3).map(tuple)
+    shown = st.tuples(text_parts, inline_images)
     elsewhere = st.tuples(text_parts, images)
     attached = st.tuples(text_parts, attachments)
-    parts: st.SearchStrategy[tuple[Part, ...]] = st.one_of(plain, pictured, pictured, elsewhere, attached)
+    parts: st.SearchStrategy[tuple[Part, ...]] = st.one_of(plain, shown, shown, pictured, elsewhere, attached)
     return st.builds(Message, role=st.just("user"), parts=parts, name=st.sampled_from((None, None, "ann")))
 
 
@@ -40,7 +41,7 @@ def _prompts(draw: st.DrawFn) -> ChatRequest:
         told = []
     return replace(
         request,
-        messages=(*told, *draw(st.lists(_asked(), max_size=1))),
+        messages=(*told, *draw(st.lists(_asked(), min_size=draw(st.sampled_from((1, 1, 0))), max_size=1))),
         tools=request.tools if request.tool_choice == "none" else (),
         tool_choice=draw(st.sampled_from((None, request.tool_choice))),
         parallel_tool_calls=None,
