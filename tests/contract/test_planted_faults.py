@@ -111,6 +111,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_law_notices(name: str, folder: Path) -> None:
     fault, law = FAULTS[name]
@@ -120,6 +121,7 @@ def test_a_law_notices(name: str, folder: Path) -> None:
         law.verify(language, shrink=False)
 
 
+@pytest.mark.slow
 def test_a_fault_between_two_dialects_is_noticed(folder: Path) -> None:
     fault = Fault(OLLAMA, "lines", '"length" if raw == "length" else ', "")
     faithful = planted(None, OLLAMA, folder)
