@@ -39,7 +39,7 @@ requirements: ## requirements that are missing, unused or only there by accident
 	uv run deptry .
 
 fast: ## every test but e2e and slow
-	uv run pytest -m "not e2e and not slow" -n 4
+	uv run pytest tests/architecture tests/contract tests/unit -m "not e2e and not slow" -n 4
 
 test: ## every test
 	uv run pytest

@@ -23,7 +23,11 @@ from tests.support.asgi import Answer, call
 pytestmark = pytest.mark.anyio
 
 every_route = pytest.mark.parametrize("route", ROUTES, ids=str)
-every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+_first, *_others = PROVIDERS
+every_provider = pytest.mark.parametrize(
+    "provider", [_first, *(pytest.param(other, marks=pytest.mark.slow) for other in _others)]
+)
+"""Each takes as long as the first, and is left to `make test`."""
 
 REFUSED_S, SERVED_S = 0.05, 1.0
 SMALL_BYTES = 1_000_000
