@@ -76,6 +76,14 @@ class Books:
         return self.spool.problem or self.settle.problem or self.keys.problem
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """What happens, and each request."""
+
+    events: Logger
+    requests: AccessLog
+
+
 async def serve(
     settings: Settings,
     environment: Environment,
@@ -103,8 +111,8 @@ async def serve(
         live = ConfiguredProviders(configuration, environment, http) if configuration else None
         providers = live.in_force() if live else demo_providers(demo_model_url, http)
         authenticate = _authenticate(books, door, settings)
-        with_logs = partial(_build_api, logger=logger, access=stack.enter_context(_access_log(logger)))
-        api = with_logs(books, providers, authenticate, _guard(settings.server))
+        logs = Logs(events=logger, requests=stack.enter_context(_access_log(logger)))
+        api = _build_api(books, providers, authenticate, _guard(settings.server), logs)
         reload = (
             Reload(
                 settings=settings,
@@ -226,13 +234,7 @@ def _guard(server: Server) -> BrowserGuard:
 
 
 def _build_api(
-    books: Books,
-    providers: Providers,
-    authenticate: Authenticate,
-    guard: BrowserGuard,
-    *,
-    logger: Logger,
-    access: AccessLog,
+    books: Books, providers: Providers, authenticate: Authenticate, guard: BrowserGuard, logs: Logs
 ) -> Gate:
     clock, ids = SystemClock(), UuidV7Ids()
     return create_api(
@@ -250,8 +252,8 @@ def _build_api(
         ids=ids,
         ready=lambda: [books.spool.problem] if books.spool.problem else [],
         degraded=lambda: [problem for problem in (books.settle.problem, books.keys.problem) if problem],
-        access=access,
-        log=logger,
+        access=logs.requests,
+        log=logs.events,
         guard=guard,
     )
 
