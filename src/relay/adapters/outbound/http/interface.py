@@ -1,6 +1,6 @@
 """What the relay needs of an HTTP client: one request out, its answer pulled in as raw chunks.
 
-Every implementation passes `tests/contract/test_upstream_http*.py`, whose rules are:
+Every implementation passes the tests of `tests/contract/upstream_http`, whose rules are:
 
 * A redirect is an answer like any other, no cookie is kept, no proxy or credential is taken from the
   environment, and nothing is decompressed: `accept-encoding: identity` is sent, and an answer that is

@@ -1,7 +1,6 @@
 """The contract of the HTTP interface, for every implementation: every way a server can break its own."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -27,10 +26,8 @@ from tests.support.hostile import (
 )
 from tests.support.upstream.http1 import Peer, Request
 from tests.support.upstream_clients import (
-    CASES,
     CHUNKED,
     SHORT,
-    Case,
     Factory,
     contexts,
     get,
@@ -39,29 +36,6 @@ from tests.support.upstream_clients import (
 )
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> Case:
-    given: Case = request.param
-    return given
-
-
-@pytest.fixture
-def anyio_backend(case: Case) -> object:
-    return case.loop
-
-
-@pytest.fixture
-def factory(case: Case) -> Factory:
-    return case.client
-
-
-@pytest.fixture
-async def http(factory: Factory) -> AsyncIterator[UpstreamHttp]:
-    client = factory(None)
-    yield client
-    await client.aclose()
 
 
 async def test_a_change_of_protocol_is_malformed(http: UpstreamHttp) -> None:

@@ -1,7 +1,6 @@
 """The contract of the HTTP interface, for every implementation: what passes through, and what is left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import anyio
 import pytest
@@ -23,32 +22,9 @@ from tests.support.hostile import (
     wait_until_left,
 )
 from tests.support.upstream.http1 import Peer, PeerClosed, Request
-from tests.support.upstream_clients import CASES, CHUNKED, Case, Factory, get, post
+from tests.support.upstream_clients import CHUNKED, Factory, get, post
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> Case:
-    given: Case = request.param
-    return given
-
-
-@pytest.fixture
-def anyio_backend(case: Case) -> object:
-    return case.loop
-
-
-@pytest.fixture
-def factory(case: Case) -> Factory:
-    return case.client
-
-
-@pytest.fixture
-async def http(factory: Factory) -> AsyncIterator[UpstreamHttp]:
-    client = factory(None)
-    yield client
-    await client.aclose()
 
 
 async def test_a_request_arrives_as_it_was_given(http: UpstreamHttp) -> None:

@@ -1,7 +1,6 @@
 """The contract of the HTTP interface, for every implementation: requests large, unread, unfit and slow to go."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -9,34 +8,11 @@ from relay.adapters.outbound.http.interface import HttpRequest, RequestHead, Tim
 from relay.domain.errors import TimedOut, Unreachable
 from tests.support.hostile import OK_HELLO, always, hostile_server, raw_server
 from tests.support.upstream.http1 import Peer, Request
-from tests.support.upstream_clients import CASES, Case, Factory, get, post
+from tests.support.upstream_clients import get, post
 
 pytestmark = pytest.mark.anyio
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> Case:
-    given: Case = request.param
-    return given
-
-
-@pytest.fixture
-def anyio_backend(case: Case) -> object:
-    return case.loop
-
-
-@pytest.fixture
-def factory(case: Case) -> Factory:
-    return case.client
-
-
-@pytest.fixture
-async def http(factory: Factory) -> AsyncIterator[UpstreamHttp]:
-    client = factory(None)
-    yield client
-    await client.aclose()
 
 
 async def test_a_large_request_to_a_slow_provider_arrives_whole(http: UpstreamHttp) -> None:

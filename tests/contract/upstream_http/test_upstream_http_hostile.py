@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 
 import anyio
 import pytest
@@ -12,34 +11,11 @@ from relay.adapters.outbound.http.interface import Timeouts, UpstreamHttp
 from relay.domain.errors import Interrupted, Malformed, TimedOut, UpstreamError
 from tests.support.hostile import OK_HELLO, always, hostile_server, wait_until_left
 from tests.support.upstream.http1 import Peer, Request
-from tests.support.upstream_clients import CASES, CHUNKED, Case, Factory, get, post
+from tests.support.upstream_clients import CHUNKED, get, post
 
 pytestmark = pytest.mark.anyio
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> Case:
-    given: Case = request.param
-    return given
-
-
-@pytest.fixture
-def anyio_backend(case: Case) -> object:
-    return case.loop
-
-
-@pytest.fixture
-def factory(case: Case) -> Factory:
-    return case.client
-
-
-@pytest.fixture
-async def http(factory: Factory) -> AsyncIterator[UpstreamHttp]:
-    client = factory(None)
-    yield client
-    await client.aclose()
 
 
 SHAPES = {
