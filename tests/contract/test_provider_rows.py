@@ -197,3 +197,11 @@ async def test_xais_word_for_a_wrong_key_is_understood() -> None:
     assert result.failure is not None
     assert result.failure.code == "upstream_authentication"
     assert "xa***" not in result.failure.message
+
+
+async def test_a_providers_own_headers_are_sent_beside_its_key() -> None:
+    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+    backend = backend_for("openrouter", http, headers={"X-Title": "Desk"})
+    await outcome(backend, upstream_call("openai.chat", stream=False))
+    headers = http.requests[0].headers
+    assert (headers["x-title"], headers["authorization"]) == ("Desk", "Bearer k-1")

@@ -215,3 +215,21 @@ def test_an_unusable_ollama_host_is_refused() -> None:
 def test_an_ollama_host_is_read_in_every_spelling(host: str, url: str) -> None:
     assert ollama_url(host) == url
     assert configured("ollama", {"base_url": ollama_url(host)}, {}).base_url == url
+
+
+def test_a_sections_headers_lie_over_those_of_its_row() -> None:
+    spec = configured(
+        "openrouter", {"headers": {"X-Title": "Desk", "HTTP-Referer": "https://desk.example"}}, {}
+    )
+    assert spec.headers == {"X-Title": "Desk", "HTTP-Referer": "https://desk.example"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("content-length", "1"), ("Host", "x"), ("bad name", "x"), ("x-a", "line\nbreak"), ("x-a", "grün")],
+)
+def test_a_header_that_cannot_be_sent_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        configured("openrouter", {"headers": {name: value}}, {})
+    assert refused.value.key == f"headers.{name}"
+    assert value not in str(refused.value)

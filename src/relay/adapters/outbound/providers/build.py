@@ -101,7 +101,7 @@ def _endpoint(spec: ProviderSpec, key: Key, http: UpstreamHttp, clock: Clock) ->
         http=http,
         clock=clock,
         bulkhead=Bulkhead(spec.max_in_flight),
-        auth=_auth_headers(spec.auth, key),
+        auth=_headers(spec, key),
         problem=key.problem,
         timeouts=spec.timeouts,
         client=spec.http_client,
@@ -144,9 +144,7 @@ def _backend(
 def _listed(
     spec: ProviderSpec, key: Key, http: UpstreamHttp, dialect: Dialect, clock: Clock
 ) -> ListedProvider:
-    lister = HttpModelLister(
-        spec=spec, http=http, dialect=dialect, clock=clock, auth=_auth_headers(spec.auth, key)
-    )
+    lister = HttpModelLister(spec=spec, http=http, dialect=dialect, clock=clock, auth=_headers(spec, key))
     return ListedProvider(
         name=spec.name,
         kind=spec.kind,
@@ -161,6 +159,12 @@ def _quirks_of(spec: ProviderSpec, model: str) -> tuple[Quirks, ...]:
     name = model.lower()
     profiles = (quirks for pattern, quirks in spec.profiles.items() if fnmatchcase(name, pattern.lower()))
     return (spec.quirks, *profiles)
+
+
+def _headers(spec: ProviderSpec, key: Key) -> dict[str, str]:
+    """What every request to the provider carries: its own headers, and the one with the key."""
+    own = {name.lower(): value for name, value in spec.headers.items()}
+    return {**own, **_auth_headers(spec.auth, key)}
 
 
 def _auth_headers(auth: Auth, key: Key) -> dict[str, str]:

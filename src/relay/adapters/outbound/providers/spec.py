@@ -59,8 +59,9 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One provider. The fields are those of catalog.toml; `name` is the prefix clients use.
 
-    `api_key` refers to the key or is it; `models`, when given, takes the place of discovery. `manage` lets keys of
-    admin scope change its models. `http_client` says what carries its calls.
+    `api_key` refers to the key or is it; `models`, when given, takes the place of discovery. `headers` go with every
+    request; they are no place for a key, which is never shown. `manage` lets keys of admin scope change its models.
+    `http_client` says what carries its calls.
     """
 
     name: str
@@ -71,6 +72,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     completions: CompletionDialectName | Literal[""] = ""
     discovery: Discovery
     auth: Auth = Auth()
+    headers: dict[str, str] = {}
     env: str = ""
     api_key: Secret | None = None
     models: tuple[str, ...] = ()
@@ -127,7 +129,7 @@ def configured(
         raise SpecError("unknown key: the section's own name is the provider's", key="name")
     own = tuple(listening)
     fields = {**row, **_moved(row, environ, own), **section, "name": name, "kind": kind}
-    for table in ("quirks", "profiles", "embedding_quirks", "auth"):
+    for table in ("quirks", "profiles", "embedding_quirks", "auth", "headers"):
         ours, theirs = row.get(table), section.get(table)
         if isinstance(ours, dict) and isinstance(theirs, dict):
             fields[table] = {**ours, **theirs}
@@ -248,6 +250,11 @@ def _checked(spec: ProviderSpec) -> ProviderSpec:
         raise SpecError("a header's name is needed", key="auth.header")
     if spec.auth.header and not is_callers_field(spec.auth.header):
         raise SpecError("not the name of a header that can hold a key", key="auth.header")
+    for name, value in spec.headers.items():
+        if not is_callers_field(name):
+            raise SpecError("not the name of a header that can be set", key=f"headers.{name}")
+        if not (value.isascii() and value.isprintable()):
+            raise SpecError("not a value that a header can have", key=f"headers.{name}")
     if any(not model.strip() for model in spec.models):
         raise SpecError("a model's name is empty", key="models")
     if spec.manage and spec.kind != "ollama":
