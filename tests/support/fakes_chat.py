@@ -53,6 +53,7 @@ class TapeExchange:
             step = self.steps.pop(0)
             if isinstance(step, Piece):
                 await anyio.lowlevel.checkpoint()
+                self.closed = step.last
                 return step
             await _act(step)
 

@@ -48,6 +48,7 @@ class RuleExchange:
 
     async def read(self) -> EmbedAnswer:
         await _act(self.steps)
+        self.closed = True
         return self.answer
 
     async def aclose(self) -> None:

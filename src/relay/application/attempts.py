@@ -8,12 +8,14 @@ answer with. What is said to the provider, and passed on of its answer, is a `Co
 each have theirs.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
 
+from relay.application.attempt_scope import AttemptScope, Deadlines
 from relay.application.calls import Call
 from relay.application.metering import Meter
 from relay.application.plan_call import Plan
@@ -60,12 +62,13 @@ class Attempts:
     clock: Clock
     ids: Ids
     limits: AttemptLimits
+    deadlines: Deadlines = field(init=False, default_factory=Deadlines)
 
     async def __call__(
         self,
         call: Call,
         plan: Plan,
-        live: Sequence[tuple[Target, Conversation]],
+        live: Iterable[tuple[Target, Conversation]],
         reply: AnyReply,
         hangup: Hangup,
     ) -> None:
@@ -75,19 +78,13 @@ class Attempts:
         """
         deadline = self.clock.monotonic() + self.limits.total_s
         failure: UpstreamError | None = None
-        for number, (target, conversation) in enumerate(live[: self.limits.attempts], start=1):
-            attempt = Attempt(
-                started=self._started(call, plan, target, number),
-                conversation=conversation,
-                ledger=self.ledger,
-                clock=self.clock,
-                drain_s=self.limits.drain_s,
-                deadline=deadline,
-            )
+        for number, (target, conversation) in enumerate(live, start=1):
+            attempt = Attempt(self._started(call, plan, target, number), conversation, self, deadline)
             failure = await attempt.run(reply, hangup)
             if failure is None:
                 return
-            if failure.retry == "never" or hangup.happened or self.clock.monotonic() >= deadline:
+            is_over = number >= self.limits.attempts or self.clock.monotonic() >= deadline
+            if is_over or failure.retry == "never" or hangup.happened:
                 break
         if failure is not None:
             raise failure
@@ -115,27 +112,38 @@ class Attempts:
         )
 
 
-@dataclass(slots=True, kw_only=True)
 class Attempt:
     """One try of one target. `run` once; the conversation calls `accept` and `complete`."""
 
-    started: AttemptStarted
-    conversation: Conversation
-    ledger: Ledger
-    clock: Clock
-    drain_s: float
-    deadline: float
-    meter: Meter = field(init=False)
-    _reply: AnyReply = field(init=False)
-    _hangup: Hangup = field(init=False)
-    _exchange: AcceptedCall | None = field(init=False, default=None)
-    _is_complete: bool = field(init=False, default=False)
-    _is_ended: bool = field(init=False, default=False)
-    _scope_offset_s: float = field(init=False, default=0.0)
-    """From the clock to the one that scopes are timed by."""
+    __slots__ = (
+        "_conversation",
+        "_deadline",
+        "_exchange",
+        "_hangup",
+        "_is_complete",
+        "_is_ended",
+        "_of",
+        "_reply",
+        "clock",
+        "meter",
+        "started",
+    )
 
-    def __post_init__(self) -> None:
-        self.meter = Meter(self.clock.monotonic(), self.started.input_tokens_estimate)
+    _reply: AnyReply
+    _hangup: Hangup
+
+    def __init__(
+        self, started: AttemptStarted, conversation: Conversation, of: Attempts, deadline: float
+    ) -> None:
+        self.started = started
+        self.clock = of.clock
+        self.meter = Meter(of.clock.monotonic(), started.input_tokens_estimate)
+        self._conversation = conversation
+        self._of = of
+        self._deadline = deadline
+        self._exchange: AcceptedCall | None = None
+        self._is_complete = False
+        self._is_ended = False
 
     async def run(self, reply: AnyReply, hangup: Hangup) -> UpstreamError | None:
         """Try. `None` when the reply is complete, failed in-band or has no client any more; else the failure.
@@ -143,7 +151,7 @@ class Attempt:
         Raises `AccountingUnavailable` before anything was sent.
         """
         self._reply, self._hangup = reply, hangup
-        self.ledger.begin(self.started)
+        self._of.ledger.begin(self.started)
         try:
             return await self._run()
         except BaseException as error:
@@ -153,14 +161,15 @@ class Attempt:
             raise
         finally:
             hangup.listen(_ignore)
-            if self._exchange is not None:
+            if self._exchange is not None and not self._is_complete:
                 with anyio.move_on_after(CLOSE_S, shield=True):
                     await self._exchange.aclose()
 
     def accept(self, exchange: AcceptedCall) -> None:
         """The provider has accepted the call; the attempt lets go of it at its end."""
         self._exchange = exchange
-        self._reply.prepare(self._head(exchange.losses))
+        if exchange.losses:
+            self._reply.prepare(self._head(exchange.losses))
 
     def complete(self) -> bool:
         """The answer is complete and metered: book it. False when its client is gone."""
@@ -174,15 +183,15 @@ class Attempt:
         reply, hangup = self._reply, self._hangup
         reply.prepare(self._head())
         failure: UpstreamError | None = None
-        self._scope_offset_s = anyio.current_time() - self.clock.monotonic()
-        with anyio.CancelScope(deadline=self.deadline + self._scope_offset_s) as scope:
+        left_s = self._deadline - self.clock.monotonic()
+        scope = AttemptScope(self._of.deadlines, asyncio.get_running_loop().time() + left_s)
+        with scope:
             hangup.listen(lambda: self._client_left(scope))
             try:
-                await self.conversation.hold(self)
+                await self._conversation.hold(self)
             except UpstreamError as error:
                 failure = error
-        hangup.listen(_ignore)
-        if scope.cancelled_caught:
+        if scope.was_cut_short:
             failure = TimedOut("the call took longer than it may", phase="total")
         if hangup.happened:
             self._end("cancelled", error=failure)
@@ -194,23 +203,22 @@ class Attempt:
             await reply.fail(failure)
         return None
 
-    def _client_left(self, scope: anyio.CancelScope) -> None:
+    def _client_left(self, scope: AttemptScope) -> None:
         """Stop the provider, or read on for the true usage where it bills to the end anyway.
 
         Called from anywhere, also from outside of any task.
         """
-        if self.conversation.stops_with_client:
-            scope.cancel()
+        if self._conversation.stops_with_client:
+            scope.cut()
         else:
-            drained_by_s = self.clock.monotonic() + self._scope_offset_s + self.drain_s
-            scope.deadline = min(scope.deadline, drained_by_s)
+            scope.cut_within(self._of.limits.drain_s)
 
     def _end(self, outcome: Outcome, *, error: RelayError | None = None) -> None:
         if self._is_ended:
             return
         self._is_ended = True
         usage, source = self._usage(outcome)
-        self.ledger.end(
+        self._of.ledger.end(
             AttemptEnded(
                 id=self.started.id,
                 outcome=outcome,

@@ -1,15 +1,15 @@
 """What a caller asks for, and who the caller is."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from relay.application.metering import estimated_tokens
 from relay.application.ports import OriginalEmbedding, OriginalRequest
 from relay.domain.keys import KeyRecord
 from relay.domain.tags import Tag
+from relay.domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Caller:
     """Who calls: the key, if one was needed or given, and the tags that came with the credential."""
 
@@ -42,7 +42,7 @@ class Call(Protocol):
     def input_tokens_estimate(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ChatCall:
     """One chat request, authenticated and peeked at; a `Call`.
 
@@ -71,7 +71,7 @@ class ChatCall:
         return estimated_tokens(self.message_bytes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EmbedCall:
     """One embeddings request, authenticated and decoded; a `Call`. `received_ns` is unix nanoseconds."""
 

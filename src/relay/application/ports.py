@@ -5,7 +5,6 @@ needs a queue, a task or a generator per stream.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from relay.domain.catalog import Catalog
@@ -15,11 +14,12 @@ from relay.domain.errors import RelayError
 from relay.domain.events import StreamEvent
 from relay.domain.keys import KeyRecord
 from relay.domain.ledger import AttemptEnded, AttemptStarted
+from relay.domain.values import value
 
 type OnDisconnect = Literal["cancel", "drain"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Piece:
     """What one read from the provider means, and, in pass-through, its bytes.
 
@@ -33,7 +33,7 @@ class Piece:
     last: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OriginalRequest:
     """The client's request as it came. `decode` gives the canonical form, computed once when first asked."""
 
@@ -42,7 +42,7 @@ class OriginalRequest:
     decode: Callable[[], ChatRequest]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class UpstreamCall:
     """One attempt's orders to a backend: `model` is the provider's exact id, `echo` the name the client used."""
 
@@ -55,7 +55,7 @@ class UpstreamCall:
 
 
 class AcceptedCall(Protocol):
-    """A call that its provider has accepted. Must be closed, also after an error."""
+    """A call that its provider has accepted. Must be closed, unless its answer was read to the end."""
 
     @property
     def status(self) -> int:
@@ -98,7 +98,7 @@ class ChatBackend(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OriginalEmbedding:
     """The client's embeddings request, as it came and in canonical form."""
 
@@ -107,7 +107,7 @@ class OriginalEmbedding:
     request: EmbedRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class UpstreamEmbedCall:
     """As `UpstreamCall`, for embeddings."""
 
@@ -117,7 +117,7 @@ class UpstreamEmbedCall:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EmbedAnswer:
     """A whole answer, its vectors fitted to the request; `raw` where the client may get the bytes as they are."""
 
@@ -218,7 +218,7 @@ class Ids(Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True)
+@value
 class ReplyHead:
     """What the answer's head tells of the attempt that serves it."""
 

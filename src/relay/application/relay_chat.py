@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from relay.application.attempts import Attempt, AttemptLimits, Attempts
 from relay.application.calls import ChatCall
-from relay.application.plan_call import NameReader, ReadName, plan_call
+from relay.application.plan_call import PlanCall, Planner, plan_call
 from relay.application.ports import (
     Backends,
     CatalogSource,
@@ -20,9 +20,10 @@ from relay.application.ports import (
 )
 from relay.domain.catalog import Target
 from relay.domain.errors import NoCandidate
+from relay.domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RelayChat:
     """Serves a chat call: resolve, plan, try the targets in order, and write every attempt into the ledger."""
 
@@ -32,26 +33,33 @@ class RelayChat:
     clock: Clock
     ids: Ids
     limits: AttemptLimits = AttemptLimits()
-    read_name: ReadName = field(default_factory=NameReader)
+    plan_of: PlanCall = field(default_factory=Planner)
+    attempts: Attempts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.attempts = Attempts(ledger=self.ledger, clock=self.clock, ids=self.ids, limits=self.limits)
 
     async def __call__(self, call: ChatCall, reply: Reply, hangup: Hangup) -> None:
         """Returns when the reply is complete, failed in-band, or its client is gone.
 
         Raises `RelayError` when nothing was sent yet: the caller still has the status line to say it with.
         """
-        plan = plan_call(call, self.catalog.current(), self.read_name)
+        plan = plan_call(call, self.catalog.current(), self.plan_of)
+        backends = self.backends
         live = [
-            (target, _conversation(call, target, backend, reply, hangup))
+            (target, backend)
             for target in plan.targets
-            if (backend := self.backends.find(target.provider)) is not None
+            if (backend := backends.find(target.provider)) is not None
         ]
         if not live:
             raise NoCandidate(plan.name, tuple(f"{target} has no backend" for target in plan.targets))
-        attempts = Attempts(ledger=self.ledger, clock=self.clock, ids=self.ids, limits=self.limits)
-        await attempts(call, plan, live, reply, hangup)
+        conversations = (
+            (target, _conversation(call, target, backend, reply, hangup)) for target, backend in live
+        )
+        await self.attempts(call, plan, conversations, reply, hangup)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ChatConversation:
     """A `Conversation`: the answer is passed on piece by piece from its first content on."""
 
@@ -69,18 +77,21 @@ class ChatConversation:
         """As `Conversation.hold`."""
         exchange = await self.backend.open(self.call)
         attempt.accept(exchange)
+        meter, now = attempt.meter, attempt.clock.monotonic
         held: list[Piece] = []
         while True:
             piece = await exchange.read()
-            attempt.meter.see(piece.events, attempt.clock.monotonic())
-            if not (attempt.meter.has_content or piece.last):
+            meter.see(piece.events, now())
+            if not (meter.has_content or piece.last):
                 held.append(piece)
                 continue
-            await self._write(held)
-            held.clear()
+            if held:
+                await self._write(held)
+                held.clear()
             if piece.last:
                 break
-            await self._write((piece,))
+            if not self.hangup.happened:
+                await self.reply.write(piece)
         if attempt.complete():
             await self.reply.finish(piece)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from relay.application.attempts import Attempt, AttemptLimits, Attempts
 from relay.application.calls import EmbedCall
-from relay.application.plan_call import NameReader, Plan, ReadName, plan_targets
+from relay.application.plan_call import Plan, PlanCall, Planner
 from relay.application.ports import (
     CatalogSource,
     Clock,
@@ -43,7 +43,7 @@ class RelayEmbeddings:
     clock: Clock
     ids: Ids
     limits: AttemptLimits = AttemptLimits()
-    read_name: ReadName = field(default_factory=NameReader)
+    plan_of: PlanCall = field(default_factory=Planner)
 
     async def __call__(self, call: EmbedCall, reply: EmbedReply, hangup: Hangup) -> None:
         """Returns when the reply is complete or its client is gone.
@@ -51,7 +51,7 @@ class RelayEmbeddings:
         Raises `RelayError` when nothing was sent, `LacksCapability` and `Unsupported` among them. A call without
         inputs is answered without an attempt: there is nothing to ask a provider.
         """
-        plan = plan_targets(call, self.catalog.current(), self.read_name)
+        plan = self.plan_of(call, self.catalog.current())
         live = list(self._live(plan))
         if not live:
             raise LacksCapability(plan.name, "embedding")

@@ -7,19 +7,19 @@ parts in the whole answer, so that a part which comes late can still go before o
 side by side, and the indexes may have gaps.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
 from relay.domain.errors import RelayError
 from relay.domain.usage import Usage
+from relay.domain.values import value
 
 type FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 type PartKind = Literal["text", "thinking", "tool_call", "refusal"]
 type AnswerPart = Text | Thinking | ToolCall | Refusal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Started:
     """The provider has begun. `created` is in unix seconds; 0 or an empty text means it did not say."""
 
@@ -28,7 +28,7 @@ class Started:
     created: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PartStarted:
     """A part begins; `call_id` and `name` only for tool calls."""
 
@@ -39,7 +39,7 @@ class PartStarted:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PartDelta:
     """More text of an open part: visible text, thinking, refusal, or a fragment of a call's arguments."""
 
@@ -48,7 +48,7 @@ class PartDelta:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SignatureDelta:
     """More of the seal of an open thinking part."""
 
@@ -57,7 +57,7 @@ class SignatureDelta:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PartEnded:
     """A part is complete; only a text has citations, and only its end knows them all."""
 
@@ -66,7 +66,7 @@ class PartEnded:
     citations: tuple[Citation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TokenAlternative:
     """One candidate token; `bytes` is empty when the provider did not say."""
 
@@ -75,7 +75,7 @@ class TokenAlternative:
     bytes: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TokenLogprob:
     """The drawn token with its nearest rivals."""
 
@@ -85,7 +85,7 @@ class TokenLogprob:
     top: tuple[TokenAlternative, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LogprobsReported:
     """Log probabilities of text tokens, to be appended to the choice's list."""
 
@@ -93,14 +93,14 @@ class LogprobsReported:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class UsageReported:
     """Counts so far; a later report overrides an earlier one count by count."""
 
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Finished:
     """A choice is complete. `raw_reason` is the provider's own word, for the record only."""
 
@@ -109,7 +109,7 @@ class Finished:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Failed:
     """The stream went wrong; nothing follows."""
 
@@ -129,7 +129,7 @@ type StreamEvent = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Choice:
     """One alternative answer."""
 
@@ -140,7 +140,7 @@ class Choice:
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ChatResponse:
     """A whole answer: the fold of its events. `usage` is `None` when the provider reported none."""
 

@@ -4,18 +4,18 @@ Invariant: every upstream attempt has exactly one entry, whatever happens afterw
 is an attempt that a crash interrupted; it becomes an entry with outcome `interrupted`.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from relay.domain.resolution import Trace
 from relay.domain.tags import Tag
 from relay.domain.usage import Usage, UsageSource
+from relay.domain.values import value
 
 type Outcome = Literal["ok", "error", "cancelled", "interrupted", "ambiguous"]
 type AttemptRole = Literal["main", "designator"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AttemptStarted:
     """Written before the provider is called.
 
@@ -43,7 +43,7 @@ class AttemptStarted:
     input_tokens_estimate: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AttemptEnded:
     """Written before the last byte leaves. Times are milliseconds from the attempt's start.
 
@@ -62,7 +62,7 @@ class AttemptEnded:
     losses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LedgerEntry:
     """A settled attempt: its start with its end."""
 

@@ -5,8 +5,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Literal, Self
+
+from relay.domain.values import value
 
 type UsageSource = Literal["reported", "estimated", "none"]
 
@@ -14,7 +16,7 @@ MAX_COUNT = 2**53 - 1
 """Larger counts are a provider's mistake: they would not survive JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Usage:
     """Counts as reported; a subset class is already part of its total."""
 

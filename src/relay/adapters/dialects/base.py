@@ -7,12 +7,12 @@ identity from a `Scene` and are otherwise deterministic.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from relay.domain.chat import ChatRequest, DialectName
 from relay.domain.errors import InvalidRequest, LacksCapability, RelayError, Unsupported
 from relay.domain.events import ChatResponse, StreamEvent
+from relay.domain.values import value
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """The largest single SSE event or NDJSON line that is buffered; beyond it the upstream is `Malformed`."""
@@ -22,7 +22,7 @@ MAX_ITEMS = 20_000
 event loop's microseconds, and a body has room for millions."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Envelope:
     """What is read of a request before it is known who shall serve it.
 
@@ -36,7 +36,7 @@ class Envelope:
     message_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Scene:
     """What an encoder may not invent: identity, the name to echo, and the clock.
 
@@ -52,7 +52,7 @@ class Scene:
     include_usage: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class WireRequest:
     """A request for a provider: path below its base URL, body, and what could not be carried."""
 
@@ -61,7 +61,7 @@ class WireRequest:
     losses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class WireError:
     """An error in a dialect's own shape."""
 
@@ -70,7 +70,7 @@ class WireError:
     content_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ProviderFault:
     """What a provider's error body says; empty texts when it says nothing readable."""
 
@@ -78,7 +78,7 @@ class ProviderFault:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Tapped:
     """What a tap saw in the bytes fed to it, and the bytes to pass on."""
 

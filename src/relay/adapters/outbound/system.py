@@ -2,12 +2,13 @@
 
 import os
 import secrets
+import struct
 import time
 
 _RANDOM_BITS = 74
-_VERSION_7 = 0x7 << 76
-_VARIANT = 0b10 << 62
-_LOW_MASK = (1 << 62) - 1
+_STEP_MASK = (1 << 32) - 1
+_LOW_MASK = (1 << 48) - 1
+_WORDS = struct.Struct("=512Q")
 
 
 class SystemClock:
@@ -26,9 +27,6 @@ class SystemClock:
         return time.monotonic()
 
 
-_NOISE_BYTES = 10
-
-
 class UuidV7Ids:
     """Implements `application.ports.Ids` by RFC 9562, section 6.2, method 2.
 
@@ -37,21 +35,34 @@ class UuidV7Ids:
     """
 
     def __init__(self) -> None:
-        self._last = 0
-        self._noise = b""
-        self._used = 0
+        self._milliseconds = 0
+        self._random = 0
+        self._start = ""
+        self._words: list[int] = []
 
     def new(self) -> str:
         """See `Ids.new`."""
-        if self._used >= len(self._noise):  # many at once: each read of it is a call into the kernel
-            self._noise, self._used = os.urandom(_NOISE_BYTES * 256), 0
-        noise = int.from_bytes(self._noise[self._used : self._used + _NOISE_BYTES])
-        self._used += _NOISE_BYTES
-        fresh = (time.time_ns() // 1_000_000) << _RANDOM_BITS | noise >> (80 - _RANDOM_BITS)
-        if fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS:
-            fresh = self._last + 1 + (noise & 0xFFFF_FFFF)
-        self._last = fresh
-        return _spelled(fresh)
+        milliseconds = time.time_ns() // 1_000_000
+        words = self._words
+        if len(words) < 2:  # many at once: each read of them is a call into the kernel
+            words.extend(_WORDS.unpack(os.urandom(_WORDS.size)))
+        if milliseconds > self._milliseconds:
+            random = words.pop() << 10 | words.pop() & 0x3FF
+            self._begin(milliseconds)
+        else:
+            random = self._random + 1 + (words.pop() & _STEP_MASK)
+            if random >> _RANDOM_BITS:
+                random &= (1 << _RANDOM_BITS) - 1
+                self._begin(self._milliseconds + 1)
+        self._random = random
+        return (
+            f"{self._start}{random >> 62:03x}-{0x8000 | random >> 48 & 0x3FFF:04x}-{random & _LOW_MASK:012x}"
+        )
+
+    def _begin(self, milliseconds: int) -> None:
+        """What the ids of a millisecond begin with: 48 bits of time and the version."""
+        self._milliseconds = milliseconds
+        self._start = f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7"
 
 
 class SystemEntropy:
@@ -60,12 +71,3 @@ class SystemEntropy:
     def random_bytes(self, count: int) -> bytes:
         """See `Entropy.random_bytes`."""
         return secrets.token_bytes(count)
-
-
-def _spelled(ordered: int) -> str:
-    """48 bits of milliseconds and 74 of chance, with version and variant between them, as text."""
-    milliseconds = ordered >> _RANDOM_BITS
-    upper_random = ordered >> 62 & 0xFFF
-    value = milliseconds << 80 | _VERSION_7 | upper_random << 64 | _VARIANT | ordered & _LOW_MASK
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
