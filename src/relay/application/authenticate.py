@@ -49,6 +49,13 @@ class Authenticate:
             raise Unauthenticated("this relay needs an API key: send it as a bearer token")
         raise Unauthenticated("this is not an API key of this relay: its keys begin with lr_")
 
+    def still_knows(self, caller: Caller) -> bool:
+        """Whether a caller who was found before would be found again, just the same."""
+        key = caller.key
+        if key is None:
+            return self.is_open
+        return self.keys.find(key.public_id) is key and key.is_live(self.clock.unix_ms())
+
     def _record(self, key: str) -> KeyRecord:
         identity = public_id(key)
         record = self.keys.find(identity) if identity else None

@@ -7,10 +7,9 @@ names tell what somebody works on. The table is this process's memory and no mor
 loaded, as with Ollama itself.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from relay.application.calls import Caller
 from relay.application.list_models import ListModels, ModelCard
@@ -46,21 +45,29 @@ class LoadedModel:
     expires_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     """Who uses a model by which normalised name."""
 
     key_id: str
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Use:
-    """A call that is running."""
+    """A call that is running while this is entered."""
 
-    kept: _Kept
-    keep_s: float
-    answer: Answering
+    __slots__ = ("_of", "answer", "keep_s", "kept")
+
+    def __init__(self, of: "LoadedModels", kept: _Kept, keep_s: float, answer: Answering) -> None:
+        self.kept = kept
+        self.keep_s = keep_s
+        self.answer = answer
+        self._of = of
+
+    def __enter__(self) -> None:
+        self._of.begin(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._of.end(self)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,23 +80,27 @@ class LoadedModels:
     _expires_ms: dict[_Kept, int] = field(init=False, default_factory=dict)
     _running: set[_Use] = field(init=False, default_factory=set)
 
-    @contextmanager
-    def using(self, name: str, caller: Caller, keep_s: float | None, answer: Answering) -> Iterator[None]:
+    def using(
+        self, name: str, caller: Caller, keep_s: float | None, answer: Answering
+    ) -> AbstractContextManager[None]:
         """While this lasts, `answer` is made by the model `name`; with its first byte the model is loaded.
 
         `keep_s` is how long to keep it afterwards, in seconds: negative means for ever, `None` the default, and
         exactly 0 not at all, from now on.
         """
-        use = _Use(self._kept(name, caller), _seconds(keep_s), answer)
+        return _Use(self, self._kept(name, caller), _seconds(keep_s), answer)
+
+    def begin(self, use: _Use) -> None:
+        """A use begins."""
         if use.keep_s == 0:
             self._expires_ms.pop(use.kept, None)
         self._running.add(use)
-        try:
-            yield
-        finally:
-            self._running.discard(use)
-            if answer.begun:
-                self._keep(use)
+
+    def end(self, use: _Use) -> None:
+        """A use is over; the model is kept if it ever answered."""
+        self._running.discard(use)
+        if use.answer.begun:
+            self._keep(use)
 
     def __call__(self, caller: Caller) -> tuple[LoadedModel, ...]:
         """What the caller has loaded and may still use, the longest kept first."""

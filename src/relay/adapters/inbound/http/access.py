@@ -73,15 +73,37 @@ class AccessStream:
         self._out = out
         self._clock = clock
         self._waiting: list[bytes] = []
+        self._second = 0
+        self._stamp = ""
 
     def __call__(self, line: AccessLine) -> None:
         """Take a line."""
-        now = datetime.fromtimestamp(self._clock.unix_ns() / 1e9, UTC)
-        stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        event = {**_said(line), "event": "request", "level": "info", "timestamp": stamp}
         if not self._waiting:
             asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
-        self._waiting.append(_encode(event))
+        self._waiting.append(_encode(self._written(line)))
+
+    def _written(self, line: AccessLine) -> "_WrittenLine":
+        second, rest_ns = divmod(self._clock.unix_ns(), 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return _WrittenLine(
+            line.request_id,
+            line.method,
+            line.path[:MAX_PATH_CHARACTERS],
+            line.status,
+            line.outcome,
+            round(line.duration_ms, 1),
+            line.provider,
+            line.model,
+            line.resolved_by,
+            line.attempts,
+            line.key,
+            line.error,
+            f"{self._stamp}.{rest_ns // 1000:06d}Z",
+            "request",
+            "info",
+        )
 
     def flush(self) -> None:
         """Write what waits. A stream that cannot be written to costs its lines, nothing else."""
@@ -90,6 +112,26 @@ class AccessStream:
         with suppress(OSError, ValueError):
             self._out.write(text)
             self._out.flush()
+
+
+class _WrittenLine(msgspec.Struct, omit_defaults=True, gc=False):
+    """A line as JSON, in the order of its members; those that are not known are left out."""
+
+    request_id: str
+    method: str
+    path: str
+    status: int
+    outcome: str
+    duration_ms: float
+    provider: str = ""
+    model: str = ""
+    resolved_by: str = ""
+    attempts: int = 0
+    key: str = ""
+    error: str = ""
+    timestamp: str = ""
+    event: str = ""
+    level: str = ""
 
 
 def _said(line: AccessLine) -> dict[str, object]:

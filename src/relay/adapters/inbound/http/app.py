@@ -26,7 +26,7 @@ from relay.adapters.inbound.http import (
 )
 from relay.adapters.inbound.http.access import MAX_PATH_CHARACTERS, AccessLog, line_of
 from relay.adapters.inbound.http.chat import DEFAULT_PATIENCE, ChatRoute, Patience, ServeChat
-from relay.adapters.inbound.http.credentials import read_sender
+from relay.adapters.inbound.http.credentials import Senders, read_sender
 from relay.adapters.inbound.http.dispatch import Dispatch
 from relay.adapters.inbound.http.embeddings import EmbeddingsRoute, ServeEmbeddings
 from relay.adapters.inbound.http.errors import ErrorShapes, error_headers, unexpected
@@ -77,7 +77,7 @@ def create_api(
         dialect=openai_chat.DIALECT,
         shapes=SHAPES,
         serve=keeping(loaded_models, relay_chat),
-        authenticate=authenticate,
+        senders=Senders(authenticate),
         clock=clock,
         traffic=traffic,
         log=log,
@@ -137,7 +137,7 @@ def _embeddings_routes(like: HotRoute, serve: ServeEmbeddings) -> dict[str, HotR
         dialect=embeddings.OPENAI,
         serve=serve,
         shapes=like.shapes,
-        authenticate=like.authenticate,
+        senders=like.senders,
         clock=like.clock,
         traffic=like.traffic,
         log=like.log,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from relay.adapters.dialects.base import ClientDialect, Scene
-from relay.adapters.inbound.http.hot_route import DEFAULT_PATIENCE, HotRoute, Patience, ReadRequest, Visit
+from relay.adapters.inbound.http.hot_route import DEFAULT_PATIENCE, HotRoute, Patience, Visit
 from relay.adapters.inbound.http.reply import StreamedReply, WholeReply
 from relay.application.calls import ChatCall
 from relay.application.ports import Hangup, OriginalRequest, Reply
@@ -40,27 +40,28 @@ class ChatRoute(HotRoute):
     serve: ServeChat
     preload: ServeChat | None = None
 
-    async def _answer(self, visit: Visit, request: ReadRequest) -> None:
-        call = self._call(visit, request)
+    async def _answer(self, visit: Visit) -> None:
+        call = self._call(visit)
         serve, is_streamed = self.serve, call.stream
         if self.preload is not None and not call.message_bytes:
             serve, is_streamed = self.preload, False
         reply = self._reply(visit, call, is_streamed=is_streamed)
         await visit.attend(reply, serve(call, reply, visit.departure))
 
-    def _call(self, visit: Visit, request: ReadRequest) -> ChatCall:
+    def _call(self, visit: Visit) -> ChatCall:
         """The call, peeked at. Raises `InvalidRequest`."""
-        envelope = self.dialect.peek(request.body)
-        decode = _Decoded(self.dialect, request.body)
+        body = visit.body
+        envelope = self.dialect.peek(body)
+        decode = _Decoded(self.dialect, body)
         return ChatCall(
             request_id=visit.line.request_id,
-            original=OriginalRequest(dialect=self.dialect.name, body=request.body, decode=decode),
+            original=OriginalRequest(dialect=self.dialect.name, body=body, decode=decode),
             name=envelope.model,
             stream=envelope.stream,
             include_usage=envelope.include_usage,
             message_bytes=envelope.message_bytes,
-            caller=request.caller,
-            tags=request.tags,
+            caller=visit.sender.caller,
+            tags=visit.sender.tags,
             client=visit.client,
             received_ns=self.clock.unix_ns(),
         )

@@ -17,7 +17,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from relay.adapters.inbound.http.asgi import ABORT, BODY, LEAVE, WRITABLE
+from relay.adapters.inbound.http.asgi import ABORT, BODY, DIRECT, LEAVE
 from relay.adapters.inbound.http.cycle import RequestCycle
 from relay.adapters.inbound.http.gate import Gate
 from relay.domain.errors import InvalidRequest, RelayError, RelayFault
@@ -159,7 +159,7 @@ class GuardedConnection(HttpToolsProtocol):
             ABORT: self.transport.abort,
             LEAVE: cycle.on_leave,
             BODY: cycle.whole_body,
-            WRITABLE: cycle.is_writable,
+            DIRECT: cycle,
         }
         self.headers = _TRAILERS
         return cycle

@@ -1,21 +1,59 @@
 """What a request's headers say of its sender: the one credential, and the tags."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+from relay.application.authenticate import Authenticate
+from relay.application.calls import Caller
 from relay.domain.errors import InvalidRequest
 from relay.domain.tags import Tag, parse_list
+
+MAX_REMEMBERED = 1024
 
 _KEY_HEADERS = frozenset({b"x-api-key", b"api-key", b"x-goog-api-key"})
 _TAG_HEADERS = frozenset({b"x-relay-tags", b"x-proxy-tag"})
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+_TELLING = _KEY_HEADERS | _TAG_HEADERS | {b"authorization"}
+
+
+class Presented(NamedTuple):
     """The credential, `None` when there is none, and the tags of the tag headers."""
 
     credential: str | None
     tags: tuple[Tag, ...]
+
+
+class Sender(NamedTuple):
+    """Who sends a request: the caller, and the tags of the tag headers."""
+
+    caller: Caller
+    tags: tuple[Tag, ...]
+
+
+class Senders:
+    """Finds out who sends, remembering whom it found: clients come again and again with the same headers.
+
+    They are remembered by a digest of those headers: of a credential nothing else is kept.
+    """
+
+    def __init__(self, authenticate: Authenticate) -> None:
+        self._authenticate = authenticate
+        self._known: dict[bytes, Sender] = {}
+
+    def __call__(self, headers: Sequence[tuple[bytes, bytes]]) -> Sender:
+        """Raises `Unauthenticated` and `InvalidRequest`."""
+        told = [b"%b:%b\n" % field for field in headers if field[0] in _TELLING]
+        digest = hashlib.sha256(b"".join(told)).digest()
+        sender = self._known.get(digest)
+        if sender is None or not self._authenticate.still_knows(sender.caller):
+            presented = read_sender(headers)
+            sender = Sender(self._authenticate(presented.credential), presented.tags)
+            if len(self._known) >= MAX_REMEMBERED:
+                self._known.clear()
+            self._known[digest] = sender
+        return sender
 
 
 def read_sender(headers: Iterable[tuple[bytes, bytes]]) -> Presented:

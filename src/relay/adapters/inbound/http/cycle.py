@@ -7,15 +7,18 @@ whoever listens instead of being awaited by a task of its own.
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from relay.adapters.inbound.http.asgi import App, Message, RawHeaders, Scope
+from relay.adapters.inbound.http.asgi import App, Message, RawHeaders, Scope, lines_of
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
+_CLOSES = b"connection: close\r\n"
+_UNFIT = re.compile(rb"[\r\n\0]")
 _BODYLESS = (204, 304)
 _FAILED_HEADERS = [(b"content-length", b"0"), (b"connection", b"close")]
 
@@ -93,8 +96,31 @@ class RequestCycle:
         return body
 
     def is_writable(self) -> bool:
-        """The extension `WRITABLE`: true when what is sent now need not wait for the client to read."""
+        """As `DirectAnswer.is_writable`."""
         return not self._flow.write_paused
+
+    def begin(self, status: int, lines: bytes, length: int | None) -> None:
+        """As `DirectAnswer.begin`. The head waits for the first bytes of the body."""
+        self.response_started = True
+        self._expects_continue = False
+        if status in _BODYLESS:
+            self._owed_bytes = 0
+        elif length is None:
+            self._is_chunked = True
+            lines += b"transfer-encoding: chunked\r\n"
+        else:
+            self._owed_bytes = length
+            lines += b"content-length: %d\r\n" % length
+        if _CLOSES in lines:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            lines += _CLOSES
+        self._head = b"%b%b\r\n" % (STATUS_LINE[status], lines)
+
+    def put(self, body: bytes, *, is_last: bool) -> None:
+        """As `DirectAnswer.put`."""
+        if not self.disconnected:
+            self._send_body(body, is_last=is_last)
 
     async def receive(self) -> Message:
         """ASGI's `receive`."""
@@ -129,26 +155,25 @@ class RequestCycle:
         """Make the head; it waits for the body's first bytes, but not beyond this turn of the loop."""
         self.response_started = True
         self._expects_continue = False
-        lines = [b"%b: %b\r\n" % field for field in headers]
         has_length = closes = False
         for name, value in headers:
             if name == b"content-length":
                 has_length, self._owed_bytes = True, int(value)
             elif name == b"connection":
                 closes = b"close" in value.lower()
+        lines = lines_of(headers)
         if closes:
             self.keep_alive = False
         elif not self.keep_alive:
-            lines.append(b"connection: close\r\n")
+            lines += _CLOSES
         if self.scope["method"] == "HEAD" or status in _BODYLESS:
             self._owed_bytes = 0
         elif not has_length:
             self._is_chunked = True
-            lines.append(b"transfer-encoding: chunked\r\n")
-        head = b"".join(lines)
-        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
+            lines += b"transfer-encoding: chunked\r\n"
+        if any(_UNFIT.search(part) for field in headers for part in field):
             raise RuntimeError("a header of the answer holds a line end")
-        self._head = b"%b%b\r\n" % (STATUS_LINE[status], head)
+        self._head = b"%b%b\r\n" % (STATUS_LINE[status], lines)
         asyncio.get_running_loop().call_soon(self._send_head)
 
     def _send_head(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from anyio import to_thread
 
 from relay.adapters.dialects.embeddings import EmbeddingDialect, EmbedScene
-from relay.adapters.inbound.http.hot_route import HotRoute, ReadRequest, Visit
+from relay.adapters.inbound.http.hot_route import HotRoute, Visit
 from relay.adapters.inbound.http.reply import WholeAnswer
 from relay.application.calls import EmbedCall
 from relay.application.metering import estimated_input_tokens
@@ -47,8 +47,8 @@ class EmbeddingsRoute(HotRoute):
     dialect: EmbeddingDialect
     serve: ServeEmbeddings
 
-    async def _answer(self, visit: Visit, request: ReadRequest) -> None:
-        call = self._call(visit, request)
+    async def _answer(self, visit: Visit) -> None:
+        call = self._call(visit)
         scene = EmbedScene(
             model=call.name,
             encoding=call.original.request.encoding,
@@ -59,15 +59,15 @@ class EmbeddingsRoute(HotRoute):
         reply = EmbeddingsReply(visit, self.dialect, scene)
         await visit.attend(reply, self.serve(call, reply, visit.departure))
 
-    def _call(self, visit: Visit, request: ReadRequest) -> EmbedCall:
+    def _call(self, visit: Visit) -> EmbedCall:
         """The call, decoded. Raises `InvalidRequest`."""
-        asked = self.dialect.decode_request(request.body)
+        asked = self.dialect.decode_request(visit.body)
         return EmbedCall(
             request_id=visit.line.request_id,
-            original=OriginalEmbedding(dialect=self.dialect.name, body=request.body, request=asked),
+            original=OriginalEmbedding(dialect=self.dialect.name, body=visit.body, request=asked),
             input_tokens_estimate=estimated_input_tokens(asked),
-            caller=request.caller,
-            tags=request.tags,
+            caller=visit.sender.caller,
+            tags=visit.sender.tags,
             client=visit.client,
             received_ns=self.clock.unix_ns(),
         )

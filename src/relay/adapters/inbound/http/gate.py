@@ -1,14 +1,15 @@
 """The first layer of the listener: opens a request's access line, and refuses what no route should see."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from relay.adapters.inbound.http.access import STATE_KEY, AccessLine, AccessLog
-from relay.adapters.inbound.http.asgi import App, Message, RawHeaders, Receive, Scope, Send
+from relay.adapters.inbound.http.asgi import DIRECT, App, Message, RawHeaders, Receive, Scope, Send
 from relay.adapters.inbound.http.dispatch import canonical
 from relay.adapters.inbound.http.errors import ErrorShapes, Foreign, error_headers
 from relay.adapters.inbound.http.health import PREFIX as HEALTH_PREFIX
-from relay.adapters.inbound.http.origins import WATCHED, Admission, BrowserGuard, Fields
+from relay.adapters.inbound.http.origins import Admission, BrowserGuard, Fields
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.ports import Clock, Ids
 from relay.domain.errors import Draining, InvalidRequest, RelayError, RelayFault
@@ -20,7 +21,6 @@ _ONCE = frozenset(
 )
 """Fields that may not come twice: two readers could each believe another one."""
 
-_NOTED = _ONCE | WATCHED
 _CLOSE = (b"connection", b"close")
 _VERSIONS = ("1.1", "1.0")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -70,7 +70,7 @@ class Gate:
         )
         scope.setdefault("state", {})[STATE_KEY] = line
         if line.method == "HEAD":
-            send = _without_body(send)
+            send = _without_body(scope, send)
         try:
             admission = self._guard.admit(scope, _noted(scope))
         except RelayError as refusal:
@@ -96,7 +96,7 @@ class Gate:
             await _put(Answer(status=204, headers=headers), line, send)
             return
         if admission.headers:
-            send = _with_headers(send, admission.headers)
+            send = _with_headers(scope, send, admission.headers)
         is_health = scope["path"].startswith(HEALTH_PREFIX)
         if is_health:
             await self._app(scope, receive, send)
@@ -138,8 +138,9 @@ async def _put(answer: Answer, line: AccessLine, send: Send) -> None:
         line.outcome = "cancelled"
 
 
-def _without_body(send: Send) -> Send:
+def _without_body(scope: Scope, send: Send) -> Send:
     """For `HEAD`: the head of the answer that `GET` would get, and nothing else."""
+    _have_messages_sent(scope)
 
     async def send_head(message: Message) -> None:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
@@ -147,7 +148,9 @@ def _without_body(send: Send) -> Send:
     return send_head
 
 
-def _with_headers(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:
+def _with_headers(scope: Scope, send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:
+    _have_messages_sent(scope)
+
     async def send_with(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), *headers]}
@@ -156,17 +159,20 @@ def _with_headers(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:
     return send_with
 
 
+def _have_messages_sent(scope: Scope) -> None:
+    """What is written directly would get past whoever changes messages."""
+    if (extensions := scope.get("extensions")) is not None:
+        extensions.pop(DIRECT, None)
+
+
 def _noted(scope: Scope) -> Fields:
-    """The fields that decide, of a request that is sound. Raises `InvalidRequest` for any other."""
+    """The fields of a request that is sound, the last of each name. Raises `InvalidRequest` for any other."""
     headers, path = scope["headers"], scope["path"]
     if len(headers) > MAX_HEADER_FIELDS:
         raise InvalidRequest(f"more than {MAX_HEADER_FIELDS} header fields", status=431)
-    fields: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in _NOTED:
-            if name in fields and name in _ONCE:
-                raise InvalidRequest(f"the header {name.decode()} may come only once")
-            fields[name] = value
+    fields = dict(headers)
+    if len(fields) != len(headers):
+        _check_once(headers)
     coding = fields.get(b"transfer-encoding")
     if coding is not None and (coding.strip().lower() != b"chunked" or scope["http_version"] == "1.0"):
         raise InvalidRequest("no transfer coding but chunked is read, and none before HTTP/1.1")
@@ -175,3 +181,10 @@ def _noted(scope: Scope) -> Fields:
     if not path.isprintable() and _CONTROL.search(path):
         raise InvalidRequest("a path may not hold control characters")
     return fields
+
+
+def _check_once(headers: RawHeaders) -> None:
+    names = Counter(name for name, _ in headers)
+    for name in _ONCE:
+        if names[name] > 1:
+            raise InvalidRequest(f"the header {name.decode()} may come only once")

@@ -52,20 +52,15 @@ class Pulse(Protocol):
 
 
 class Beating:
-    """Beats a pulse whenever it is due, from `start` to `stop`. Between beats it is a timer and no task."""
+    """Beats a pulse whenever it is due, until `stop`. Between beats it is a timer and no task."""
 
     __slots__ = ("_loop", "_pulse", "_task", "_timer")
 
-    def __init__(self, pulse: Pulse) -> None:
+    def __init__(self, pulse: Pulse, due_in_s: float) -> None:
         self._pulse = pulse
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = self._loop.call_later(due_in_s, self._beat)
         self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Wait for the next beat."""
-        due_in_s = self._pulse.due_in()
-        self._timer = None if due_in_s is None else self._loop.call_later(due_in_s, self._beat)
 
     def stop(self) -> None:
         """Beat no more, not even to the end of a beat that has begun."""
@@ -80,7 +75,8 @@ class Beating:
     async def _beaten(self) -> None:
         await self._pulse.beat()
         self._task = None
-        self.start()
+        due_in_s = self._pulse.due_in()
+        self._timer = None if due_in_s is None else self._loop.call_later(due_in_s, self._beat)
 
 
 async def watch(receive: Receive, departure: Departure) -> None:

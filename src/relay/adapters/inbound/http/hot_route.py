@@ -16,21 +16,18 @@ from typing import Protocol
 from structlog.typing import FilteringBoundLogger
 
 from relay.adapters.dialects.base import WireError
-from relay.adapters.inbound.http.access import CLIENT_GONE, AccessLine, line_of
-from relay.adapters.inbound.http.asgi import ABORT, LEAVE, WRITABLE, Receive, Scope, Send, extension
+from relay.adapters.inbound.http.access import CLIENT_GONE, line_of
+from relay.adapters.inbound.http.asgi import ABORT, LEAVE, Receive, Scope, Send, direct_answer, extension
 from relay.adapters.inbound.http.body import GRACE_S, MAX_BODY_BYTES, read_body
-from relay.adapters.inbound.http.credentials import read_sender
+from relay.adapters.inbound.http.credentials import Sender, Senders
 from relay.adapters.inbound.http.errors import ClientLeft, ErrorShapes, unexpected
 from relay.adapters.inbound.http.hangup import Beating, Departure, Pulse, watch
 from relay.adapters.inbound.http.heads import Telling
-from relay.adapters.inbound.http.outlet import STALL_S, Outlet, never, no_abort, start_message
+from relay.adapters.inbound.http.outlet import STALL_S, Head, Outlet, no_abort
 from relay.adapters.inbound.http.reply import KEEP_ALIVE_S, StreamedReply, refuse
 from relay.adapters.inbound.http.traffic import Traffic
-from relay.application.authenticate import Authenticate
-from relay.application.calls import Caller
 from relay.application.ports import Clock
 from relay.domain.errors import Draining, Internal, RelayError, WrongMethod
-from relay.domain.tags import Tag
 
 ALLOWED = ("POST", "OPTIONS")
 
@@ -56,17 +53,38 @@ class LiveReply(Pulse, Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True)
 class Visit:
-    """One request and everything that is made for its answer. `client` is the caller's address."""
+    """One request and everything that is made for its answer; who calls and the body once they are read."""
 
-    scope: Scope
-    receive: Receive
-    line: AccessLine
-    telling: Telling
-    departure: Departure
-    outlet: Outlet
-    reply: LiveReply | None = None
+    __slots__ = (
+        "body",
+        "departure",
+        "line",
+        "outlet",
+        "receive",
+        "reply",
+        "scope",
+        "sender",
+        "telling",
+    )
+
+    body: bytes
+    sender: Sender
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, route: "HotRoute") -> None:
+        self.scope = scope
+        self.receive = receive
+        self.line = line = line_of(scope["state"])
+        self.telling = Telling(line.request_id, route.clock.monotonic, line.began_s)
+        self.departure = departure = Departure()
+        self.outlet = Outlet(
+            send,
+            departure,
+            stall_s=route.patience.stall_s,
+            abort=extension(scope, ABORT) or no_abort,
+            direct=direct_answer(scope),
+        )
+        self.reply: LiveReply | None = None
 
     @property
     def client(self) -> str:
@@ -78,28 +96,20 @@ class Visit:
         """Await the use case, which pushes into `reply`, and watch for the client's leaving beside it."""
         self.reply = reply
         on_leave = extension(self.scope, LEAVE)
-        watcher = None
+        watcher = beating = None
         if on_leave is None:
             watcher = asyncio.create_task(watch(self.receive, self.departure))
         else:
             on_leave(self.departure.leave)
-        beating = Beating(reply)
-        beating.start()
+        if (due_in_s := reply.due_in()) is not None:
+            beating = Beating(reply, due_in_s)
         try:
             await serving
         finally:
-            beating.stop()
+            if beating is not None:
+                beating.stop()
             if watcher is not None:
                 watcher.cancel()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRequest:
-    """A request whose sender is known and whose body is there."""
-
-    caller: Caller
-    tags: tuple[Tag, ...]
-    body: bytes
 
 
 class ErrorDialect(Protocol):
@@ -116,7 +126,7 @@ class HotRoute(ABC):
 
     dialect: ErrorDialect
     shapes: ErrorShapes
-    authenticate: Authenticate
+    senders: Senders
     clock: Clock
     traffic: Traffic
     log: FilteringBoundLogger
@@ -124,7 +134,7 @@ class HotRoute(ABC):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers every request it is given, whatever happens."""
-        visit = self._visit(scope, receive, send)
+        visit = Visit(scope, receive, send, self)
         failure: RelayError | None = None
         live = self.traffic.begin()
         try:
@@ -141,10 +151,12 @@ class HotRoute(ABC):
             failure = unexpected(self.log, visit.line.request_id, error)
         finally:
             self.traffic.finish(live)
-        await self._conclude(visit, failure)
+        if failure is not None or not visit.outlet.ended:
+            await self._say(visit, failure or Internal("no answer was made"))
+        _conclude(visit, failure)
 
     @abstractmethod
-    async def _answer(self, visit: Visit, request: ReadRequest) -> None:
+    async def _answer(self, visit: Visit) -> None:
         """Serve it, by `visit.attend`. Raises `RelayError` while nothing was sent."""
 
     def _encode_error(self, error: RelayError, path: str) -> WireError:
@@ -158,61 +170,46 @@ class HotRoute(ABC):
         if scope["method"] != "POST":
             await _answer_method(visit)
             return
-        sender = read_sender(scope["headers"])
-        caller = self.authenticate(sender.credential)
-        visit.line.key = caller.key.name if caller.key else ""
-        body = await read_body(scope, visit.receive, self.patience.body_bytes, self.patience.body_s)
+        visit.sender = sender = self.senders(scope["headers"])
+        if (key := sender.caller.key) is not None:
+            visit.line.key = key.name
+        visit.body = await read_body(scope, visit.receive, self.patience.body_bytes, self.patience.body_s)
         visit.telling.received_s = self.clock.monotonic()
-        await self._answer(visit, ReadRequest(caller=caller, tags=sender.tags, body=body))
+        await self._answer(visit)
 
-    async def _conclude(self, visit: Visit, failure: RelayError | None) -> None:
-        """Say what went wrong, if anybody still listens, and fill in the access line."""
-        outlet, line = visit.outlet, visit.line
-        if not outlet.ended and not visit.departure.happened:
-            failure = failure or Internal("no answer was made")
-            if visit.reply is not None and outlet.started:
-                await visit.reply.fail(failure)
-            else:
-                wire = self._encode_error(failure, visit.scope["path"])
-                await refuse(outlet, visit.telling, failure, wire)
-        if isinstance(visit.reply, StreamedReply):
-            failure = failure or visit.reply.failure
-        line.status = outlet.status or CLIENT_GONE
-        if visit.departure.happened:
-            line.outcome = "cancelled"
-        elif failure is not None:
-            line.outcome, line.error = "error", failure.code or type(failure).__name__
-        if (head := visit.telling.head) is not None:
-            line.provider, line.model = head.provider, head.model
-            line.resolved_by, line.attempts = head.resolved_by, head.attempts
+    async def _say(self, visit: Visit, failure: RelayError) -> None:
+        """Say what went wrong, if anybody still listens."""
+        outlet = visit.outlet
+        if outlet.ended or visit.departure.happened:
+            return
+        if visit.reply is not None and outlet.started:
+            await visit.reply.fail(failure)
+        else:
+            wire = self._encode_error(failure, visit.scope["path"])
+            await refuse(outlet, visit.telling, failure, wire)
 
-    def _visit(self, scope: Scope, receive: Receive, send: Send) -> Visit:
-        line = line_of(scope["state"])
-        departure = Departure()
-        return Visit(
-            scope=scope,
-            receive=receive,
-            line=line,
-            telling=Telling(
-                request_id=line.request_id,
-                now=self.clock.monotonic,
-                began_s=line.began_s,
-                received_s=line.began_s,
-            ),
-            departure=departure,
-            outlet=Outlet(
-                send,
-                departure,
-                stall_s=self.patience.stall_s,
-                abort=extension(scope, ABORT) or no_abort,
-                is_writable=extension(scope, WRITABLE) or never,
-            ),
-        )
+
+def _conclude(visit: Visit, failure: RelayError | None) -> None:
+    """Fill in the access line."""
+    line = visit.line
+    if isinstance(visit.reply, StreamedReply):
+        failure = failure or visit.reply.failure
+    line.status = visit.outlet.status or CLIENT_GONE
+    if visit.departure.happened:
+        line.outcome = "cancelled"
+    elif failure is not None:
+        line.outcome, line.error = "error", failure.code or type(failure).__name__
+    if (head := visit.telling.head) is not None:
+        line.provider, line.model = head.provider, head.model
+        line.resolved_by, line.attempts = head.resolved_by, head.attempts
 
 
 async def _answer_method(visit: Visit) -> None:
     """Answer `OPTIONS`; raise `WrongMethod` for what is not served here."""
     if visit.scope["method"] != "OPTIONS":
         raise WrongMethod("this route takes POST only", allowed=ALLOWED)
-    headers = [(b"allow", ", ".join(ALLOWED).encode()), (b"x-request-id", visit.line.request_id.encode())]
-    await visit.outlet.put(lambda: start_message(204, headers), b"", last=True)
+    lines = b"allow: %b\r\nx-request-id: %b\r\n" % (
+        ", ".join(ALLOWED).encode(),
+        visit.line.request_id.encode(),
+    )
+    await visit.outlet.put(lambda: Head(204, lines, None), b"", last=True)

@@ -2,30 +2,48 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
-from relay.adapters.inbound.http.asgi import Message, RawHeaders, Send
+from relay.adapters.inbound.http.asgi import DirectAnswer, Send, fields_of
 from relay.adapters.inbound.http.hangup import Departure
 
 STALL_S = 120.0
 """A client that takes nothing for this long is cut: its answer holds a provider's connection."""
 
 
+class Head(NamedTuple):
+    """The head of an answer: its status, its fields as lines, the length of the body, if that is known."""
+
+    status: int
+    lines: bytes
+    length: int | None
+
+
 def no_abort() -> None:
     """What servers without the extension offer: a stalled client is merely no longer waited for."""
-
-
-def never() -> bool:
-    """Whether sending need not wait, of servers without the extension: nobody knows."""
-    return False
 
 
 class Outlet:
     """Sends in order, from the call and from the keep-alive beat, and never raises for a client that is gone.
 
     `started` is true once the head has left, `ended` once the last part was handed over; the client's leaving
-    after that is no departure. `abort` drops the connection at once, `is_writable` tells that
-    sending will not wait.
+    after that is no departure. `abort` drops the connection at once. `direct`, where the server has it, takes what
+    the client takes without waiting.
     """
+
+    __slots__ = (
+        "_abort",
+        "_direct",
+        "_is_sending",
+        "_send",
+        "_turn",
+        "departure",
+        "ended",
+        "sending_since",
+        "stall_s",
+        "started",
+        "status",
+    )
 
     def __init__(
         self,
@@ -34,7 +52,7 @@ class Outlet:
         *,
         stall_s: float = STALL_S,
         abort: Callable[[], None] = no_abort,
-        is_writable: Callable[[], bool] = never,
+        direct: DirectAnswer | None = None,
     ) -> None:
         self.status = 0
         self.started = False
@@ -44,46 +62,73 @@ class Outlet:
         self.departure = departure
         self._send = send
         self._abort = abort
-        self._is_writable = is_writable
-        self._turn = asyncio.Lock()
+        self._direct = direct
+        self._is_sending = False
+        self._turn: asyncio.Lock | None = None
 
-    async def put(self, start: Callable[[], Message], body: bytes, *, last: bool = False) -> None:
-        """Send more of the body, behind the head that `start` makes if none has left yet."""
-        if not last or (self._is_writable() and not self._turn.locked()):
-            await self._put(start, body, last=last)
-            return
-        try:
-            async with asyncio.timeout(self.stall_s):
-                await self._put(start, body, last=True)
-        except TimeoutError:
-            self.cut()
+    async def put(self, head: Callable[[], Head], body: bytes, *, last: bool = False) -> None:
+        """Send more of the body, behind the head that `head` makes if none has left yet."""
+        if self._direct is not None and not self._is_sending and self._direct.is_writable():
+            self._put_at_once(self._direct, head, body, last=last)
+        elif not last:
+            await self._put_in_turn(head, body, last=False)
+        else:
+            try:
+                async with asyncio.timeout(self.stall_s):
+                    await self._put_in_turn(head, body, last=True)
+            except TimeoutError:
+                self.cut()
 
     def cut(self) -> None:
         """Give up on a client that takes nothing."""
         self._abort()
         self.departure.leave()
 
-    async def _put(self, start: Callable[[], Message], body: bytes, *, last: bool) -> None:
+    def _put_at_once(
+        self, direct: DirectAnswer, head: Callable[[], Head], body: bytes, *, last: bool
+    ) -> None:
+        if self.ended or self.departure.happened:
+            return
+        if not self.started:
+            made = head()
+            self.status = made.status
+            direct.begin(made.status, made.lines, made.length)
+            self.started = True
+        if last:
+            self.ended = True
+            self.departure.settle()
+        direct.put(body, is_last=last)
+
+    async def _put_in_turn(self, head: Callable[[], Head], body: bytes, *, last: bool) -> None:
+        if self._turn is None:
+            self._turn = asyncio.Lock()
         async with self._turn:
-            if self.ended or self.departure.happened:
-                return
-            self.sending_since = asyncio.get_running_loop().time()
+            self._is_sending = True
             try:
-                if not self.started:
-                    head = start()
-                    self.status = head["status"]
-                    await self._send(head)
-                    self.started = True
-                if last:
-                    self.ended = True
-                    self.departure.settle()
-                await self._send({"type": "http.response.body", "body": body, "more_body": not last})
-            except OSError:
-                self.departure.leave()
+                await self._put(head, body, last=last)
             finally:
-                self.sending_since = None
+                self._is_sending = False
 
+    async def _put(self, head: Callable[[], Head], body: bytes, *, last: bool) -> None:
+        if self.ended or self.departure.happened:
+            return
+        self.sending_since = asyncio.get_running_loop().time()
+        try:
+            if not self.started:
+                await self._start(head())
+            if last:
+                self.ended = True
+                self.departure.settle()
+            await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+        except OSError:
+            self.departure.leave()
+        finally:
+            self.sending_since = None
 
-def start_message(status: int, headers: RawHeaders) -> Message:
-    """The head of an answer."""
-    return {"type": "http.response.start", "status": status, "headers": headers}
+    async def _start(self, head: Head) -> None:
+        self.status = head.status
+        headers = fields_of(head.lines)
+        if head.length is not None:
+            headers.append((b"content-length", b"%d" % head.length))
+        await self._send({"type": "http.response.start", "status": head.status, "headers": headers})
+        self.started = True

@@ -9,10 +9,10 @@ has no comments: its clients get nothing before content.
 import asyncio
 
 from relay.adapters.dialects.base import ClientDialect, Scene, StreamEncoder, WireError
-from relay.adapters.inbound.http.asgi import Message
+from relay.adapters.inbound.http.asgi import lines_of
 from relay.adapters.inbound.http.errors import error_headers
-from relay.adapters.inbound.http.heads import STREAM_HEADERS, Telling
-from relay.adapters.inbound.http.outlet import Outlet, start_message
+from relay.adapters.inbound.http.heads import STREAM_LINES, Telling
+from relay.adapters.inbound.http.outlet import Head, Outlet
 from relay.application.ports import Piece, ReplyHead
 from relay.domain.errors import RelayError
 from relay.domain.events import Failed, StreamEvent
@@ -105,13 +105,13 @@ class StreamedReply:
         return self._encoder
 
     async def _put(self, data: bytes, *, last: bool = False) -> None:
-        await self._outlet.put(self._start, data, last=last)
+        await self._outlet.put(self._head, data, last=last)
         self._last_bytes = data or self._last_bytes
         self._silent_since = asyncio.get_running_loop().time()
 
-    def _start(self) -> Message:
-        headers = self._telling.headers(self._dialect.stream_content_type)
-        return start_message(200, [*headers, *STREAM_HEADERS, self._telling.timing(total=False)])
+    def _head(self) -> Head:
+        lines = self._telling.lines(self._dialect.stream_content_type, total=False)
+        return Head(200, lines + STREAM_LINES, None)
 
 
 class WholeAnswer:
@@ -133,10 +133,8 @@ class WholeAnswer:
 
     async def put(self, body: bytes) -> None:
         """The head and the whole body."""
-        headers = self._telling.headers(self._content_type)
-        headers.append((b"content-length", b"%d" % len(body)))
-        headers.append(self._telling.timing(total=True))
-        await self._outlet.put(lambda: start_message(200, headers), body, last=True)
+        head = Head(200, self._telling.lines(self._content_type, total=True), len(body))
+        await self._outlet.put(lambda: head, body, last=True)
 
     async def fail(self, error: RelayError) -> None:
         """As `AnyReply.fail`: no answer of this kind has a head without being complete."""
@@ -177,9 +175,8 @@ class WholeReply(WholeAnswer):
 
 async def refuse(outlet: Outlet, telling: Telling, error: RelayError, wire: WireError) -> None:
     """Answer with the error's own status, as `wire` spells it; for an outlet that has not started."""
-    headers = [
-        *error_headers(error, wire, telling.request_id),
-        *telling.attempt_headers(),
-        telling.timing(total=True),
+    said = [
+        field for field in error_headers(error, wire, telling.request_id) if field[0] != b"content-length"
     ]
-    await outlet.put(lambda: start_message(wire.status, headers), wire.body, last=True)
+    lines = lines_of(said) + telling.attempt_lines() + telling.timing_line(total=True)
+    await outlet.put(lambda: Head(wire.status, lines, len(wire.body)), wire.body, last=True)
