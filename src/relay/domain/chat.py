@@ -12,9 +12,14 @@ type Role = Literal["system", "developer", "user", "assistant", "tool"]
 type Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 type JsonText = str
 """A complete JSON value as text."""
-type ChatDialectName = Literal["openai.chat", "ollama.chat"]
+type ChatDialectName = Literal[
+    "openai.chat", "openai.responses", "anthropic.messages", "gemini.generate", "cohere.v2", "ollama.chat"
+]
 type CompletionDialectName = Literal["ollama.generate"]
 type DialectName = ChatDialectName | CompletionDialectName | Literal["openai.completions"]
+
+type CacheTtl = Literal["5m", "1h"]
+"""For how long a provider shall keep the prefix of a prompt; such a mark changes no answer."""
 
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
@@ -31,10 +36,16 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Plain text. Only that of an answer has citations."""
+    """Plain text. Only that of an answer has citations.
+
+    Here as everywhere `cache` means: the prompt up to and with this is to be cached. `signature` is Gemini's
+    `thoughtSignature` of this part, needed to send it back.
+    """
 
     text: str
     citations: tuple[Citation, ...] = ()
+    signature: str = ""
+    cache: CacheTtl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +56,7 @@ class Image:
     media_type: str | None = None
     url: str = ""
     detail: str | None = None
+    cache: CacheTtl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,28 +69,48 @@ class Audio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A document, inline (`data` is base64 or a data URI as sent) or by the provider's `file_id`."""
+    """A document: inline (`data` is base64 of `media_type`, or a data URI as sent), by `url`, or by `file_id`.
+
+    `file_id` is the provider's own, of no meaning to another.
+    """
 
     data: str = ""
     file_id: str = ""
     filename: str | None = None
+    url: str = ""
+    media_type: str | None = None
+    cache: CacheTtl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thinking:
-    """Reasoning shown by the model; `signature` is the provider's seal, needed to send it back."""
+    """Reasoning of the model, as far as it is shown.
+
+    To send it back takes the provider's seal, which no other dialect than `origin` may be sent: `signature` under
+    the text, and `sealed` the reasoning itself (Anthropic's `redacted_thinking`, `encrypted_content` of Responses).
+    `id` is the provider's name for it.
+    """
 
     text: str
     signature: str = ""
+    sealed: str = ""
+    id: str = ""
+    origin: DialectName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """The model asks for a tool. `arguments` is JSON text, normally of an object; empty means `{}`."""
+    """The model asks for a tool. `arguments` is JSON text, normally of an object; empty means `{}`.
+
+    Those of a `freeform` tool are plain text.
+    """
 
     id: str
     name: str
     arguments: JsonText
+    signature: str = ""
+    cache: CacheTtl | None = None
+    freeform: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +119,9 @@ class ToolResult:
 
     call_id: str
     name: str
-    parts: "tuple[Text | Image, ...]"
+    parts: "tuple[Text | Image | File, ...]"
     is_error: bool = False
+    cache: CacheTtl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +131,18 @@ class Refusal:
     text: str
 
 
-type Part = Text | Image | Audio | File | Thinking | ToolCall | ToolResult | Refusal
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opaque:
+    """A part that only `origin` has a word for, as JSON: what its own tools did, for one.
+
+    Its own dialect writes it back as it was; in any other it is a loss.
+    """
+
+    origin: DialectName
+    json: JsonText
+
+
+type Part = Text | Image | Audio | File | Thinking | ToolCall | ToolResult | Refusal | Opaque
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +156,26 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
-    """A tool the model may call. `parameters` is a JSON Schema as text; empty means no parameters given."""
+    """A tool the model may call. `parameters` is a JSON Schema as text; empty means no parameters given.
+
+    A `freeform` tool takes plain text; it has no parameters, and `format` is the grammar of the text, if any.
+    """
 
     name: str
     description: str | None = None
     parameters: JsonText = ""
     strict: bool | None = None
+    cache: CacheTtl | None = None
+    freeform: bool = False
+    format: JsonText = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedTool:
+    """A tool that the provider itself runs, as only `origin` declares it. In any other dialect it is a loss."""
+
+    origin: DialectName
+    json: JsonText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +257,7 @@ class ChatRequest:
     model: str
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
+    hosted_tools: tuple[HostedTool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     sampling: Sampling = Sampling()
