@@ -159,6 +159,7 @@ class ToolSpec:
     """A tool the model may call. `parameters` is a JSON Schema as text; empty means no parameters given.
 
     A `freeform` tool takes plain text; it has no parameters, and `format` is the grammar of the text, if any.
+    `namespace` is the group that the client has it in: the name then begins with `{namespace}__`.
     """
 
     name: str
@@ -168,6 +169,7 @@ class ToolSpec:
     cache: CacheTtl | None = None
     freeform: bool = False
     format: JsonText = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
