@@ -1,13 +1,11 @@
 """Every failure in every dialect, before and after the first byte: its status, its shape, its words."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 
 from relay.domain import errors
-from relay.domain.chat import DialectName
 from relay.domain.errors import (
     LacksCapability,
     NoCandidate,
@@ -19,6 +17,7 @@ from relay.domain.errors import (
 from relay.domain.events import Failed, Finished, PartDelta, PartEnded, PartStarted, StreamEvent
 from tests.support.laws.language import Language, a_scene, failure_of
 from tests.support.laws.languages import LANGUAGES
+from tests.support.laws.spoken import spoken
 from tests.support.strategies.texts import texts
 
 
@@ -53,20 +52,6 @@ BEGUN: tuple[StreamEvent, ...] = (
 )
 
 
-def check_shape(dialect: DialectName, body: bytes, error: RelayError) -> None:
-    """The members that the vendor's clients read, no more."""
-    said = json.loads(body)
-    if dialect.startswith("ollama."):
-        assert list(said) == ["error"]
-        assert isinstance(said["error"], str)
-        return
-    assert list(said) == ["error"]
-    assert list(said["error"]) == ["message", "type", "param", "code"]
-    assert said["error"]["param"] == error.param
-    assert said["error"]["code"] == error.code
-    assert isinstance(said["error"]["type"], str)
-
-
 @pytest.mark.parametrize("error", LEAVES, ids=lambda error: error.__name__)
 @pytest.mark.parametrize("language", LANGUAGES, ids=str)
 def test_a_failure_before_the_first_byte_is_a_reply_in_the_dialects_shape(
@@ -76,7 +61,7 @@ def test_a_failure_before_the_first_byte_is_a_reply_in_the_dialects_shape(
     wire = language.dialect.encode_error(failure)
     assert wire.status == failure.status
     assert wire.content_type.startswith("application/json")
-    check_shape(language.dialect.name, wire.body, failure)
+    spoken(language.dialect.name).check_error(wire.body, failure)
     assert "words" in language.dialect.decode_error(wire.body).message
 
 
@@ -89,8 +74,8 @@ def test_a_failure_after_the_first_byte_ends_the_stream_and_is_read_as_one(
     begun = b"".join(encoder.send(event) for event in BEGUN)
     failing = encoder.send(Failed(error=made(error)))
     assert encoder.close() == b"", "nothing that ends a complete answer follows"
-    payload = failing.removeprefix(b"data: ").strip()
-    check_shape(language.dialect.name, payload, made(error))
+    payload = failing.partition(b"data: ")[2].strip() or failing
+    spoken(language.dialect.name).check_error(payload, made(error))
     read = failure_of(language.read([begun + failing]))
     assert read is not None
     assert "words" in read.message or read.status == 502, "only a credential's words are kept back"

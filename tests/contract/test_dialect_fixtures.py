@@ -13,9 +13,16 @@ from typing import Any
 import pytest
 
 from relay.adapters.dialects.registry import DIALECTS
-from relay.domain.chat import DialectName, ToolCall
+from relay.domain.chat import DialectName, Opaque, Thinking, ToolCall
 from relay.domain.errors import RelayError
-from relay.domain.events import ChatResponse, Choice, PartDelta, StreamEvent
+from relay.domain.events import (
+    AnswerPart,
+    ChatResponse,
+    Choice,
+    PartDelta,
+    StreamEvent,
+    TokenLogprob,
+)
 from relay.domain.folding import fold, unfold
 from tests.support.laws.language import Language, a_scene, comparable, failure_of
 from tests.support.laws.languages import LANGUAGES
@@ -27,7 +34,7 @@ CASES = sorted(path.parent for path in ROOT.glob("*/*/meta.toml"))
 BY_NAME: dict[str, Language] = {str(language): language for language in LANGUAGES}
 STREAMS = [case for case in CASES if (case / "stream.bin").exists()]
 
-KINDS = {"Text": "text", "Thinking": "thinking", "Refusal": "refusal", "ToolCall": "tool_call"}
+KINDS = {"Text": "text", "Thinking": "thinking", "Refusal": "refusal"}
 MADE_ID = re.compile(r"call_\w{8,}")
 
 
@@ -64,12 +71,7 @@ def _spelled_choice(choice: Choice) -> dict[str, object]:
     written: dict[str, object] = {
         "finish": choice.finish,
         "raw_finish": choice.raw_finish,
-        "parts": [
-            {"kind": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
-            if isinstance(part, ToolCall)
-            else {"kind": KINDS[type(part).__name__], "text": part.text}
-            for part in choice.parts
-        ],
+        "parts": [_spelled_part(part) for part in choice.parts],
     }
     if choice.logprobs:
         written["logprobs"] = [
@@ -85,6 +87,19 @@ def _spelled_choice(choice: Choice) -> dict[str, object]:
             for token in choice.logprobs
         ]
     return written
+
+
+def _spelled_part(part: AnswerPart) -> dict[str, object]:
+    """Seals, and who knows them, only where there are some."""
+    match part:
+        case Opaque():
+            return {"kind": "opaque", "origin": part.origin, "json": part.json}
+        case ToolCall():
+            written = {"kind": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
+        case _:
+            written = {"kind": KINDS[type(part).__name__], "text": part.text}
+    names = ("signature", "sealed", "freeform") + (("id", "origin") if isinstance(part, Thinking) else ())
+    return written | {name: value for name in names if (value := getattr(part, name, None))}
 
 
 def accept_made_ids(expected: dict[str, Any], written: dict[str, Any]) -> None:
@@ -186,4 +201,7 @@ def test_every_dialect_has_cases_of_each_kind(name: DialectName) -> None:
                 kinds.update(part["kind"] for part in choice["parts"])
                 kinds.update({"logprobs"} & set(choice))
             kinds.update({"usage"} if expected["usage"] else {"no usage"})
-    assert kinds >= {"failure", "answer", "text", "thinking", "tool_call", "logprobs", "usage"}
+    probable = Choice(parts=(), finish="stop", logprobs=(TokenLogprob(token="a", logprob=-1.0),))
+    kept = BY_NAME[name].norm(ChatResponse(choices=(probable,))).choices[0].logprobs
+    assert kinds >= {"failure", "answer", "text", "thinking", "tool_call", "usage"}
+    assert ("logprobs" in kinds) == bool(kept)

@@ -1,7 +1,8 @@
 """What `norm` does to an answer is what the dialect's `POVERTY` says, no more and no less.
 
 Every difference between an answer and its norm is named by comparing them field by field; every sentence of
-`POVERTY` is translated into the differences it stands for. Generated answers must show exactly those.
+`POVERTY` is translated into the differences it stands for (in `tests.support.laws.spoken`). Generated answers must
+show exactly those.
 """
 
 import json
@@ -13,64 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import Citation, Opaque, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import AnswerPart, ChatResponse, Choice, TokenLogprob
 from relay.domain.folding import fold, unfold
 from relay.domain.usage import Usage
 from tests.support.laws.language import ClientLanguage, Language, a_scene, in_scene
 from tests.support.laws.languages import CLIENT_LANGUAGES, LANGUAGES, package_of
+from tests.support.laws.spoken import spoken
 from tests.support.strategies.answers import responses
-
-OPENAI: dict[str, set[str]] = {
-    "The id begins with": {"id"},
-    "Each choice has one text, one piece of thinking and one refusal": {"parts joined"},
-    "Their order is lost": {"order"},
-    "Empty texts, thinking and refusals are left out": {"empty part left out"},
-    "Of what a text cites": {"cited once", "nothing cited"},
-    "Signatures of thinking are left out": {"signature left out"},
-    "A tool call without arguments": {"empty arguments filled"},
-    "A tool call without an id": {"call id"},
-    "The provider's own finish word is left out": {"finish word", "finish derived"},
-    "A log probability that is not finite": {"logprob clipped"},
-    "Usage keeps input, output": {"usage class left out", "usage filled with 0", "usage clamped"},
-}
-OLLAMA: dict[str, set[str]] = {
-    "Only the first choice": {"choice left out"},
-    "The answer has no id, and its creation time": {"id", "created"},
-    "Thinking, text and tool calls stand in this order": {"order", "parts joined", "empty part left out"},
-    "A refusal becomes text": {"refusal as text"},
-    "What a text cites": {"citations lost", "nothing cited"},
-    "Signatures of thinking are left out": {"signature left out"},
-    "Tool-call arguments are written as one line": {
-        "arguments respelled",
-        "arguments wrapped",
-        "empty arguments filled",
-    },
-    "A tool call without an id": {"call id"},
-    "The finish is stop or length": {"finish derived"},
-    "The provider's own finish reason is replaced": {"finish word"},
-    "Of usage, input and output tokens": {"usage class left out", "usage 0 left out"},
-    "A log probability that is not finite": {"logprob clipped"},
-}
-GENERATE = {**OLLAMA, "The context numbers of a real Ollama": set[str]()}
-COMPLETIONS: dict[str, set[str]] = {
-    "The id begins with": {"id"},
-    "Each choice is one text": {"parts joined", "empty part left out", "order"},
-    "A refusal becomes text": {"refusal as text"},
-    "What a text cites": {"citations lost", "nothing cited"},
-    "Thinking and its signatures": {"thinking lost", "signature left out"},
-    "Tool calls are left out": {"call lost"},
-    "The finish is stop, length or content_filter": {"finish derived"},
-    "The provider's own finish word": {"finish word"},
-    "Log probabilities have no bytes": {"logprobs lost", "logprob clipped"},
-    "Usage keeps input, output": {"usage class left out", "usage filled with 0", "usage clamped"},
-}
-MEANING = {
-    "openai.chat": OPENAI,
-    "ollama.chat": OLLAMA,
-    "ollama.generate": GENERATE,
-    "openai.completions": COMPLETIONS,
-}
 
 
 def differences(before: ChatResponse, after: ChatResponse) -> Iterator[str]:
@@ -111,16 +62,30 @@ def _text_differences(before: tuple[AnswerPart, ...], after: tuple[AnswerPart, .
         yield "refusal as text" if same else "refusal lost"
     elif (joined(before, Text), joined(before, Refusal)) != (joined(after, Text), joined(after, Refusal)):
         yield "text lost"
-    if any(part.signature for part in before if isinstance(part, Thinking)):
+    if not set(_seals(before)) <= set(_seals(after)):
         yield "signature left out"
-    if any(not isinstance(part, ToolCall) and not part.text for part in before):
+    if not {part for part in before if isinstance(part, Opaque)} <= set(after):
+        yield "opaque left out"
+    if any(not isinstance(part, ToolCall | Opaque) and not part.text for part in before):
         yield "empty part left out"
-    spoken = [type(part) for part in before if isinstance(part, ToolCall) or part.text]
+    spoken = [
+        type(part)
+        for part in before
+        if isinstance(part, ToolCall) or (not isinstance(part, Opaque) and part.text)
+    ]
     if len(spoken) > len(after):
         yield "parts joined"
     firsts = [kind for kind in dict.fromkeys(spoken) if kind in {type(part) for part in after}]
     if firsts != list(dict.fromkeys(type(part) for part in after)):
         yield "order"
+
+
+def _seals(parts: tuple[AnswerPart, ...]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, Text | Thinking | ToolCall) and part.signature:
+            yield part.signature
+        if isinstance(part, Thinking) and part.sealed:
+            yield part.sealed
 
 
 def _citation_differences(before: tuple[AnswerPart, ...], after: tuple[AnswerPart, ...]) -> Iterator[str]:
@@ -168,7 +133,8 @@ def _usage_differences(before: Usage, after: Usage) -> Iterator[str]:
 
 def joined(parts: tuple[AnswerPart, ...], *kinds: type[AnswerPart]) -> str:
     """The text of all parts of these kinds."""
-    return "".join(part.text for part in parts if isinstance(part, kinds) and not isinstance(part, ToolCall))
+    texts = (part for part in parts if not isinstance(part, ToolCall | Opaque))
+    return "".join(part.text for part in texts if isinstance(part, kinds))
 
 
 def _calls(parts: tuple[AnswerPart, ...]) -> list[ToolCall]:
@@ -224,7 +190,7 @@ def test_norm_changes_what_poverty_says_and_nothing_else(language: ClientLanguag
     for response in RARE:
         named = in_scene(response, a_scene())
         shown.update(differences(named, language.norm(named)))
-    said = set().union(*MEANING[str(language)].values())
+    said = set().union(*spoken(language.dialect.name).poverty.values())
     assert shown - said == set(), "norm drops what the poverty does not tell"
     assert said - shown == set(), "the poverty tells of what norm does not drop"
 
@@ -232,7 +198,7 @@ def test_norm_changes_what_poverty_says_and_nothing_else(language: ClientLanguag
 @pytest.mark.parametrize("language", CLIENT_LANGUAGES, ids=str)
 def test_every_sentence_of_the_poverty_has_a_meaning(language: ClientLanguage) -> None:
     sentences = import_module(f"{package_of(language.dialect)}.norm").POVERTY
-    openings = MEANING[str(language)]
+    openings = spoken(language.dialect.name).poverty
     assert len(sentences) == len(openings)
     for sentence, opening in zip(sentences, openings, strict=True):
         assert sentence.startswith(opening)

@@ -51,7 +51,10 @@ OLD_LIMIT = {"max_tokens": 64, "max_completion_tokens": ...}
 
 ROWS: dict[str, Row] = {
     "openai": Row(f"https://api.openai.com/v1{CHAT}"),
-    "openrouter": Row(f"https://openrouter.ai/api/v1{CHAT}"),
+    "openrouter": Row(
+        f"https://openrouter.ai/api/v1{CHAT}",
+        differs={"reasoning_effort": ..., "reasoning": {"effort": "minimal"}},
+    ),
     "groq": Row(
         f"https://api.groq.com/openai/v1{CHAT}",
         on_disconnect="drain",
@@ -69,7 +72,7 @@ ROWS: dict[str, Row] = {
             "logit_bias": ...,
             "user": ...,
             "tool_choice": "any",
-            "reasoning_effort": "none",
+            "reasoning_effort": "high",
             "stream_options": ...,
         },
         losses=("logit_bias", "user"),
@@ -163,7 +166,7 @@ def test_bytes_may_pass_only_where_the_stream_is_known_to_obey(kind: str) -> Non
 
 OFF: dict[str, dict[str, object]] = {
     "openai": {"reasoning_effort": "none"},
-    "openrouter": {"reasoning_effort": "none"},
+    "openrouter": {"reasoning": {"effort": "none"}},
     "groq": {"reasoning_effort": "none"},
     "deepseek": {"thinking": {"type": "disabled"}},
     "mistral": {"reasoning_effort": "none"},
@@ -205,3 +208,86 @@ async def test_a_providers_own_headers_are_sent_beside_its_key() -> None:
     await outcome(backend, upstream_call("openai.chat", stream=False))
     headers = http.requests[0].headers
     assert (headers["x-title"], headers["authorization"]) == ("Desk", "Bearer k-1")
+
+
+EFFORTS_AT: dict[tuple[str, str], dict[str, object]] = {
+    ("openai", "gpt-4o-mini"): {},
+    ("openai", "o3"): {"reasoning_effort": "low"},
+    ("openai", "gpt-5-2025-08-07"): {"reasoning_effort": "minimal"},
+    ("openai", "gpt-5.2"): {"reasoning_effort": "low"},
+    ("groq", "llama-3.3-70b-versatile"): {},
+    ("groq", "openai/gpt-oss-120b"): {"reasoning_effort": "low"},
+    ("groq", "qwen/qwen3-32b"): {"reasoning_effort": "default"},
+    ("deepseek", "deepseek-v4-flash"): {"reasoning_effort": "low"},
+    ("cerebras", "zai-glm-4.7"): {"reasoning_effort": "low"},
+}
+
+
+@pytest.mark.parametrize(("kind", "model"), EFFORTS_AT)
+async def test_an_effort_is_said_in_the_words_of_the_model(kind: str, model: str) -> None:
+    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+    call = upstream_call("openai.chat", model=model, stream=False, reasoning_effort="minimal")
+    result = await outcome(backend_for(kind, http), call)
+    sent = json.loads(http.requests[0].body)
+    words = {name: sent[name] for name in ("reasoning_effort", "reasoning", "thinking") if name in sent}
+    assert words == EFFORTS_AT[kind, model]
+    assert result.losses == (() if words else ("reasoning_effort",))
+
+
+TOOL_LOOP = [
+    {"role": "system", "content": "be brief"},
+    {"role": "user", "content": "2+2?"},
+    {
+        "role": "assistant",
+        "content": "",
+        "thinking": "hm",
+        "tool_calls": [{"id": "call_0123456789abcdef", "function": {"name": "f", "arguments": {}}}],
+    },
+    {"role": "tool", "content": "4", "tool_call_id": "call_0123456789abcdef"},
+    {"role": "user", "content": "sure?"},
+]
+
+
+async def sent_tool_loop(kind: str, model: str = MODEL) -> list[dict[str, Any]]:
+    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+    await outcome(backend_for(kind, http), upstream_call("ollama.chat", model=model, messages=TOOL_LOOP))
+    messages: list[dict[str, Any]] = json.loads(http.requests[0].body)["messages"]
+    return messages
+
+
+async def test_mistral_gets_short_ids_and_an_assistant_that_speaks_after_a_result() -> None:
+    messages = await sent_tool_loop("mistral")
+    assert [message["role"] for message in messages] == [
+        "system", "user", "assistant", "tool", "assistant", "user",
+    ]  # fmt: skip
+    call_id = messages[2]["tool_calls"][0]["id"]
+    assert len(call_id) == 9
+    assert call_id.isalnum()
+    assert messages[3]["tool_call_id"] == call_id
+    assert not any("reasoning_content" in message for message in messages)
+
+
+async def test_deepseek_gets_the_thoughts_behind_its_calls_back() -> None:
+    messages = await sent_tool_loop("deepseek")
+    assert [message.get("reasoning_content") for message in messages] == [None, None, "hm", None, None]
+
+
+@pytest.mark.parametrize("kind", ["groq", "together", "cerebras", "deepinfra", "sambanova"])
+async def test_no_thoughts_go_back_where_they_are_not_asked_for(kind: str) -> None:
+    assert not any("reasoning_content" in message for message in await sent_tool_loop(kind))
+
+
+async def test_an_old_model_without_instructions_is_told_by_its_user() -> None:
+    messages = await sent_tool_loop("openai", "o1-mini")
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "user"]
+    assert "be brief" in json.dumps(messages[0]["content"])
+
+
+async def test_a_schema_for_deepseek_stands_in_the_prompt_and_its_loss_is_told() -> None:
+    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    result = await outcome(backend_for("deepseek", http), upstream_call("ollama.chat", format=schema))
+    sent = json.loads(http.requests[0].body)
+    assert sent["response_format"] == {"type": "json_object"}
+    assert '"integer"' in sent["messages"][0]["content"]
+    assert result.losses == ("output.schema",)

@@ -8,6 +8,7 @@ from relay.domain.events import (
     Failed,
     Finished,
     LogprobsReported,
+    OpaqueReported,
     PartDelta,
     PartEnded,
     PartStarted,
@@ -60,7 +61,14 @@ class Meter:
                     self._mark(now)
                 case UsageReported(usage=usage):
                     self._usage = usage if self._usage is None else self._usage.merged(usage)
-                case PartStarted() | PartEnded() | SignatureDelta() | LogprobsReported() | Finished():
+                case (
+                    PartStarted()
+                    | PartEnded()
+                    | SignatureDelta()
+                    | OpaqueReported()
+                    | LogprobsReported()
+                    | Finished()
+                ):
                     self._mark(now)
                 case Started() | Failed():
                     pass

@@ -9,14 +9,15 @@ side by side, and the indexes may have gaps.
 
 from typing import Literal
 
-from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import Citation, DialectName, Opaque, Refusal, Text, Thinking, ToolCall
 from relay.domain.errors import RelayError
 from relay.domain.usage import Usage
 from relay.domain.values import value
 
-type FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+type FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "pause"]
+"""`pause`: the provider's own tools want another turn, and the answer is to be sent back as it is."""
 type PartKind = Literal["text", "thinking", "tool_call", "refusal"]
-type AnswerPart = Text | Thinking | ToolCall | Refusal
+type AnswerPart = Text | Thinking | ToolCall | Refusal | Opaque
 
 
 @value
@@ -30,13 +31,18 @@ class Started:
 
 @value
 class PartStarted:
-    """A part begins; `call_id` and `name` only for tool calls."""
+    """A part begins; `name` and `freeform` only for tool calls, `origin` only for thinking.
+
+    `call_id` is that of a tool call, or the provider's id of thinking.
+    """
 
     index: int
     kind: PartKind
     call_id: str = ""
     name: str = ""
     choice: int = 0
+    origin: DialectName | None = None
+    freeform: bool = False
 
 
 @value
@@ -50,11 +56,15 @@ class PartDelta:
 
 @value
 class SignatureDelta:
-    """More of the seal of an open thinking part."""
+    """More of the seal of an open part: its signature, or thinking that is `sealed` and not shown.
+
+    Texts and tool calls have signatures too (Gemini's).
+    """
 
     index: int
     text: str
     choice: int = 0
+    kind: Literal["signature", "sealed"] = "signature"
 
 
 @value
@@ -64,6 +74,15 @@ class PartEnded:
     index: int
     choice: int = 0
     citations: tuple[Citation, ...] = ()
+
+
+@value
+class OpaqueReported:
+    """A complete part that one dialect alone has a word for, at its place among the parts."""
+
+    index: int
+    part: Opaque
+    choice: int = 0
 
 
 @value
@@ -122,6 +141,7 @@ type StreamEvent = (
     | PartDelta
     | SignatureDelta
     | PartEnded
+    | OpaqueReported
     | LogprobsReported
     | UsageReported
     | Finished
@@ -159,6 +179,7 @@ __all__ = [
     "FinishReason",
     "Finished",
     "LogprobsReported",
+    "OpaqueReported",
     "PartDelta",
     "PartEnded",
     "PartKind",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import Citation, Opaque, Refusal, Text, Thinking, ToolCall
 from relay.domain.errors import Interrupted, RelayError
 from relay.domain.events import (
     AnswerPart,
@@ -16,9 +16,9 @@ from relay.domain.events import (
     Failed,
     Finished,
     LogprobsReported,
+    OpaqueReported,
     PartDelta,
     PartEnded,
-    PartKind,
     PartStarted,
     SignatureDelta,
     Started,
@@ -31,33 +31,62 @@ from relay.domain.usage import Usage
 
 @dataclass(slots=True)
 class _OpenPart:
-    kind: PartKind
-    call_id: str
-    name: str
+    started: PartStarted
     text: list[str] = field(default_factory=list)
     signature: list[str] = field(default_factory=list)
+    sealed: list[str] = field(default_factory=list)
     citations: tuple[Citation, ...] = ()
 
     def closed(self) -> AnswerPart:
-        text = "".join(self.text)
-        match self.kind:
+        text, signature, started = "".join(self.text), "".join(self.signature), self.started
+        match started.kind:
             case "text":
-                return Text(text=text, citations=self.citations)
+                return Text(text=text, citations=self.citations, signature=signature)
             case "thinking":
-                return Thinking(text=text, signature="".join(self.signature))
+                return Thinking(
+                    text=text,
+                    signature=signature,
+                    sealed="".join(self.sealed),
+                    id=started.call_id,
+                    origin=started.origin,
+                )
             case "tool_call":
-                return ToolCall(id=self.call_id, name=self.name, arguments=text)
+                return ToolCall(
+                    id=started.call_id,
+                    name=started.name,
+                    arguments=text,
+                    signature=signature,
+                    freeform=started.freeform,
+                )
             case "refusal":
                 return Refusal(text=text)
             case _:
-                assert_never(self.kind)
+                assert_never(started.kind)
 
 
 @dataclass(slots=True)
 class _OpenChoice:
     parts: dict[int, _OpenPart] = field(default_factory=dict)
+    opaque: dict[int, Opaque] = field(default_factory=dict)
     finished: Finished | None = None
     logprobs: list[TokenLogprob] = field(default_factory=list)
+
+    def take(self, event: PartStarted | PartDelta | SignatureDelta | PartEnded | OpaqueReported) -> None:
+        match event:
+            case PartStarted(index=index):
+                self.parts[index] = _OpenPart(event)
+            case PartDelta(index=index, text=text):
+                self.parts[index].text.append(text)
+            case SignatureDelta(index=index, text=text, kind="signature"):
+                self.parts[index].signature.append(text)
+            case SignatureDelta(index=index, text=text):
+                self.parts[index].sealed.append(text)
+            case PartEnded(index=index, citations=citations):
+                self.parts[index].citations = citations
+            case OpaqueReported(index=index, part=part):
+                self.opaque[index] = part
+            case _:
+                assert_never(event)
 
 
 class Folding:
@@ -74,14 +103,8 @@ class Folding:
         match event:
             case Started():
                 self._started = event
-            case PartStarted(index=index, kind=kind):
-                self._choice(event.choice).parts[index] = _OpenPart(kind, event.call_id, event.name)
-            case PartDelta(index=index, text=text):
-                self._choice(event.choice).parts[index].text.append(text)
-            case SignatureDelta(index=index, text=text):
-                self._choice(event.choice).parts[index].signature.append(text)
-            case PartEnded(index=index, citations=citations):
-                self._choice(event.choice).parts[index].citations = citations
+            case PartStarted() | PartDelta() | SignatureDelta() | PartEnded() | OpaqueReported():
+                self._choice(event.choice).take(event)
             case LogprobsReported(tokens=tokens):
                 self._choice(event.choice).logprobs.extend(tokens)
             case UsageReported(usage=usage):
@@ -117,9 +140,10 @@ class Folding:
 def _closed(index: int, choice: _OpenChoice) -> Choice:
     if choice.finished is None:
         raise Interrupted("the provider's stream ended before its finish marker")
+    parts = choice.opaque | {slot: part.closed() for slot, part in choice.parts.items()}
     return Choice(
         index=index,
-        parts=tuple(choice.parts[slot].closed() for slot in sorted(choice.parts)),
+        parts=tuple(parts[slot] for slot in sorted(parts)),
         finish=choice.finished.reason,
         raw_finish=choice.finished.raw_reason,
         logprobs=tuple(choice.logprobs),
@@ -148,19 +172,37 @@ def unfold(response: ChatResponse) -> Iterator[StreamEvent]:
 
 
 def _unfolded_part(index: int, part: AnswerPart, choice: int) -> Iterator[StreamEvent]:
+    if isinstance(part, Opaque):
+        yield OpaqueReported(index=index, part=part, choice=choice)
+        return
+    yield _beginning(index, part, choice)
+    if text := part.arguments if isinstance(part, ToolCall) else part.text:
+        yield PartDelta(index=index, text=text, choice=choice)
+    if not isinstance(part, Refusal) and part.signature:
+        yield SignatureDelta(index=index, text=part.signature, choice=choice)
+    if isinstance(part, Thinking) and part.sealed:
+        yield SignatureDelta(index=index, text=part.sealed, choice=choice, kind="sealed")
+    yield PartEnded(index=index, choice=choice, citations=part.citations if isinstance(part, Text) else ())
+
+
+def _beginning(index: int, part: Text | Thinking | ToolCall | Refusal, choice: int) -> PartStarted:
     match part:
-        case Text(text=text):
-            yield PartStarted(index=index, kind="text", choice=choice)
-        case Thinking(text=text):
-            yield PartStarted(index=index, kind="thinking", choice=choice)
-        case ToolCall(arguments=text):
-            yield PartStarted(index=index, kind="tool_call", call_id=part.id, name=part.name, choice=choice)
-        case Refusal(text=text):
-            yield PartStarted(index=index, kind="refusal", choice=choice)
+        case Text():
+            return PartStarted(index=index, kind="text", choice=choice)
+        case Thinking():
+            return PartStarted(
+                index=index, kind="thinking", call_id=part.id, choice=choice, origin=part.origin
+            )
+        case ToolCall():
+            return PartStarted(
+                index=index,
+                kind="tool_call",
+                call_id=part.id,
+                name=part.name,
+                choice=choice,
+                freeform=part.freeform,
+            )
+        case Refusal():
+            return PartStarted(index=index, kind="refusal", choice=choice)
         case _:
             assert_never(part)
-    if text:
-        yield PartDelta(index=index, text=text, choice=choice)
-    if isinstance(part, Thinking) and part.signature:
-        yield SignatureDelta(index=index, text=part.signature, choice=choice)
-    yield PartEnded(index=index, choice=choice, citations=part.citations if isinstance(part, Text) else ())

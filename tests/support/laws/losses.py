@@ -6,6 +6,7 @@ A setting that says what happens anyway (`tool_choice` auto, parallel calls allo
 from collections.abc import Iterator
 from dataclasses import fields
 
+from relay.adapters.dialects.foreign import kind_of
 from relay.domain.chat import (
     Audio,
     ChatRequest,
@@ -13,10 +14,13 @@ from relay.domain.chat import (
     Image,
     JsonSchema,
     NamedTool,
+    Opaque,
     Part,
     Refusal,
     Sampling,
+    Text,
     Thinking,
+    ToolCall,
     ToolResult,
 )
 from tests.support.laws.language import Language
@@ -34,6 +38,8 @@ def settings_of(request: ChatRequest) -> Iterator[str]:
             yield field.name
     yield from _wishes(request)
     yield from ("tools.strict" for tool in request.tools if tool.strict)
+    yield from ("tools.format" for tool in request.tools if tool.format)
+    yield from (f"tools.{kind_of(tool.json)}" for tool in request.hosted_tools)
     yield from ("messages.name" for message in request.messages if message.name)
     for message in request.messages:
         for part in message.parts:
@@ -63,8 +69,14 @@ def _said_in(part: Part) -> Iterator[str]:
             yield "file"
         case Refusal():
             yield "refusal"
-        case Thinking(signature=signature) if signature:
+        case Thinking() if part.signature or part.sealed:
             yield "thinking.signature"
+        case Text(signature=signature) if signature:
+            yield "text.signature"
+        case ToolCall(signature=signature) if signature:
+            yield "tool_call.signature"
+        case Opaque(json=json):
+            yield f"messages.content.{kind_of(json)}"
         case Image(detail=detail) if detail not in (None, "auto"):
             yield "image.detail"
         case ToolResult(is_error=True):

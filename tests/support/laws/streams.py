@@ -11,6 +11,7 @@ from relay.domain.events import (
     Failed,
     Finished,
     LogprobsReported,
+    OpaqueReported,
     PartDelta,
     PartEnded,
     PartStarted,
@@ -138,6 +139,10 @@ def _order(language: Language, stream: Stream) -> None:
                 assert (choice, index) in opened - closed
             case PartEnded(choice=choice, index=index):
                 assert (choice, index) in opened - closed
+                closed.add((choice, index))
+            case OpaqueReported(choice=choice, index=index):
+                assert (choice, index) not in opened
+                opened.add((choice, index))
                 closed.add((choice, index))
             case Finished(choice=choice):
                 assert choice not in finished

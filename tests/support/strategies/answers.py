@@ -4,7 +4,7 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from relay.domain.chat import Citation, Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import Citation, DialectName, Opaque, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import (
     AnswerPart,
     ChatResponse,
@@ -16,7 +16,29 @@ from relay.domain.events import (
 from relay.domain.usage import Usage
 from tests.support.strategies.texts import json_objects, texts, words
 
-FINISHES: tuple[FinishReason, ...] = ("stop", "length", "tool_calls", "content_filter")
+FINISHES: tuple[FinishReason, ...] = ("stop", "length", "tool_calls", "content_filter", "pause")
+
+OPAQUES: tuple[Opaque, ...] = (
+    Opaque(
+        origin="anthropic.messages",
+        json='{"type":"server_tool_use","id":"srvtoolu_01A","name":"web_search","input":{"query":"1.50 \\u2028"}}',
+    ),
+    Opaque(
+        origin="anthropic.messages",
+        json='{"type":"web_search_tool_result","tool_use_id":"srvtoolu_01A","content":[{"type":"web_search_result",'
+        '"url":"https://example.org/1","title":"One","encrypted_content":"RXhhbXBsZQ==","page_age":null}]}',
+    ),
+    Opaque(
+        origin="openai.responses",
+        json='{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"1.50"}}',
+    ),
+    Opaque(origin="gemini.generate", json='{"executableCode":{"language":"PYTHON","code":"print(1.50)"}}'),
+)
+"""What the tools of providers leave in an answer, as they spell it."""
+
+opaques = st.sampled_from(OPAQUES)
+seals = st.one_of(st.just(""), st.just(""), words)
+SEALING: tuple[DialectName, ...] = ("anthropic.messages", "openai.responses")
 
 _counts = st.integers(0, 200_000)
 _logprobs = st.floats(-60, 0, allow_nan=False)
@@ -67,8 +89,21 @@ def tool_calls(*, nameless: bool = False) -> st.SearchStrategy[list[ToolCall]]:
     """
     arguments = st.one_of(json_objects, st.sampled_from(("", "{}", '{"city": "Köln', '{"n":1.0}')))
     ids = st.one_of(words.map("call_{}".format), st.sampled_from(("call_a", "" if nameless else "call_b")))
-    call = st.builds(ToolCall, id=ids, name=words, arguments=arguments)
+    call = st.builds(ToolCall, id=ids, name=words, arguments=arguments, signature=seals)
     return st.lists(call, min_size=1, max_size=3)
+
+
+@cache
+def thoughts(*, min_size: int = 0) -> st.SearchStrategy[Thinking]:
+    """Reasoning shown, sealed by nobody known, or under the seal of a dialect, then perhaps not shown at all."""
+    shown = texts(min_size=min_size)
+    origins = st.sampled_from(SEALING)
+    return st.one_of(
+        st.builds(Thinking, text=shown, signature=st.one_of(st.just(""), words)),
+        st.builds(Thinking, text=shown, signature=words, origin=origins),
+        st.builds(Thinking, text=shown, sealed=words, id=words, origin=st.just(SEALING[1])),
+        st.builds(Thinking, text=st.just(""), sealed=words, origin=origins),
+    )
 
 
 @cache
@@ -86,15 +121,15 @@ def citations() -> st.SearchStrategy[tuple[Citation, ...]]:
 
 @cache
 def _parts() -> st.SearchStrategy[tuple[AnswerPart, ...]]:
-    text: st.SearchStrategy[AnswerPart] = st.builds(Text, text=texts(), citations=citations())
-    thinking: st.SearchStrategy[AnswerPart] = st.builds(
-        Thinking, text=texts(), signature=st.one_of(st.just(""), words)
+    text: st.SearchStrategy[AnswerPart] = st.builds(
+        Text, text=texts(), citations=citations(), signature=seals
     )
+    thinking: st.SearchStrategy[AnswerPart] = thoughts()
     refusal: st.SearchStrategy[AnswerPart] = st.builds(Refusal, text=texts(min_size=1))
     plain = st.tuples(text)
     thoughtful = st.tuples(thinking, text)
     calling = _followed_by_calls(st.lists(st.one_of(thinking, text), max_size=2))
-    rambling = st.lists(st.one_of(text, thinking, refusal), max_size=4)
+    rambling = st.lists(st.one_of(text, thinking, refusal, opaques), max_size=4)
     mixed = _followed_by_calls(rambling).flatmap(st.permutations)
     shapes = [plain, thoughtful, calling, st.tuples(refusal), rambling.map(tuple), mixed.map(tuple)]
     return st.one_of(shapes)

@@ -39,7 +39,7 @@ def _cut(event: StreamEvent, lengths: Sequence[int]) -> Iterator[StreamEvent]:
                 yield PartDelta(index=index, text=text, choice=choice)
         case SignatureDelta(index=index, choice=choice):
             for text in chunked(event.text, lengths):
-                yield SignatureDelta(index=index, text=text, choice=choice)
+                yield SignatureDelta(index=index, text=text, choice=choice, kind=event.kind)
         case LogprobsReported(tokens=tokens, choice=choice):
             for token in tokens:
                 yield LogprobsReported(tokens=(token,), choice=choice)

@@ -1,6 +1,7 @@
 """Whole requests: conversations with tools, images and thinking, and every setting a caller can make."""
 
 from base64 import b64encode
+from dataclasses import replace
 from functools import cache
 
 from hypothesis import strategies as st
@@ -8,9 +9,11 @@ from hypothesis import strategies as st
 from relay.domain.chat import (
     EFFORTS,
     Audio,
+    CacheTtl,
     ChatRequest,
     DialectName,
     File,
+    HostedTool,
     Image,
     JsonObject,
     JsonSchema,
@@ -22,17 +25,18 @@ from relay.domain.chat import (
     Refusal,
     Sampling,
     Text,
-    Thinking,
+    ToolCall,
     ToolResult,
     ToolSpec,
 )
-from tests.support.strategies.answers import tool_calls
+from tests.support.strategies.answers import opaques, seals, thoughts, tool_calls
 from tests.support.strategies.texts import json_texts, schemas, texts, words
 
 PNG = b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
 JPEG = b64encode(b"\xff\xd8\xff\xe0" + bytes(16)).decode()
 
-text_parts = st.builds(Text, text=texts(min_size=1))
+caches: st.SearchStrategy[CacheTtl | None] = st.sampled_from((None, None, None, "5m", "1h"))
+text_parts = st.builds(Text, text=texts(min_size=1), cache=caches)
 images = st.one_of(
     st.sampled_from((Image(data=PNG, media_type="image/png"), Image(data=JPEG, media_type="image/jpeg"))),
     st.builds(
@@ -48,8 +52,21 @@ attachments = st.sampled_from(
     (
         Audio(data="UklGRg==", format="wav"),
         File(data="data:application/pdf;base64,JVBERi0=", filename="paper.pdf"),
+        File(data="JVBERi0=", media_type="application/pdf", filename="paper.pdf", cache="5m"),
+        File(data="SGVsbG8=", media_type="text/plain"),
+        File(url="https://example.com/paper.pdf"),
         File(file_id="file-abc123"),
     )
+)
+HOSTED: tuple[HostedTool, ...] = (
+    HostedTool(
+        origin="anthropic.messages", json='{"type":"web_search_20250305","name":"web_search","max_uses":5}'
+    ),
+    HostedTool(origin="openai.responses", json='{"type":"web_search","search_context_size":"low"}'),
+    HostedTool(origin="gemini.generate", json='{"googleSearch":{}}'),
+)
+_hosted_tools = st.one_of(
+    st.just(()), st.just(()), st.lists(st.sampled_from(HOSTED), max_size=2, unique=True).map(tuple)
 )
 
 
@@ -62,13 +79,23 @@ def tool_specs() -> st.SearchStrategy[tuple[ToolSpec, ...]]:
         description=st.one_of(st.none(), texts(min_size=1, max_pieces=2)),
         parameters=st.one_of(st.just(""), schemas),
         strict=st.sampled_from((None, None, True, False)),
+        cache=caches,
     )
-    return st.lists(spec, min_size=1, max_size=3, unique_by=lambda each: each.name).map(tuple)
+    freeform = st.builds(
+        ToolSpec,
+        name=words,
+        description=st.just("Takes text."),
+        freeform=st.just(True),
+        format=st.sampled_from(("", '{"type":"grammar","syntax":"regex","definition":"a+"}')),
+    )
+    return st.lists(
+        st.one_of(spec, spec, spec, freeform), min_size=1, max_size=3, unique_by=lambda each: each.name
+    ).map(tuple)
 
 
 @st.composite
 def _tool_turns(draw: st.DrawFn) -> list[Message]:
-    calls = draw(tool_calls(nameless=True))
+    calls = [_perhaps_freeform(call) for call in draw(tool_calls(nameless=True))]
     before = draw(_spoken_before_calls)
     results = [
         ToolResult(
@@ -76,6 +103,7 @@ def _tool_turns(draw: st.DrawFn) -> list[Message]:
             name=draw(st.sampled_from((call.name, call.name, ""))),
             parts=draw(_result_parts()),
             is_error=draw(st.booleans()),
+            cache=draw(caches),
         )
         for call in draw(st.permutations(calls))
     ]
@@ -85,18 +113,22 @@ def _tool_turns(draw: st.DrawFn) -> list[Message]:
     ]
 
 
+def _perhaps_freeform(call: ToolCall) -> ToolCall:
+    """A call whose arguments are no JSON may be one of a tool that takes plain text."""
+    return replace(call, freeform=True) if call.arguments.endswith("Köln") else call
+
+
 @cache
-def _result_parts() -> st.SearchStrategy[tuple[Text | Image, ...]]:
+def _result_parts() -> st.SearchStrategy[tuple[Text | Image | File, ...]]:
     words_only = st.builds(lambda text: (Text(text=text),), texts())
-    return st.one_of(words_only, st.tuples(text_parts, inline_images), st.just(()))
+    filed = st.builds(lambda text: (text, File(data="JVBERi0=", media_type="application/pdf")), text_parts)
+    return st.one_of(words_only, words_only, st.tuples(text_parts, inline_images), filed, st.just(()))
 
 
-@cache
-def _thinking() -> st.SearchStrategy[Thinking]:
-    return st.builds(Thinking, text=texts(min_size=1), signature=st.one_of(st.just(""), words))
-
-
-_spoken_before_calls: st.SearchStrategy[list[Part]] = st.lists(st.one_of(_thinking(), text_parts), max_size=2)
+_said = st.builds(Text, text=texts(min_size=1), cache=caches, signature=seals)
+_spoken_before_calls: st.SearchStrategy[list[Part]] = st.lists(
+    st.one_of(thoughts(min_size=1), thoughts(min_size=1), _said, _said, opaques), max_size=2
+)
 tool_turns = _tool_turns()
 """The model calls tools, possibly thinking or speaking first, and the results come back in any order."""
 
@@ -116,7 +148,11 @@ def _user_turns() -> st.SearchStrategy[list[Message]]:
 def _assistant_turns() -> st.SearchStrategy[list[Message]]:
     refused = st.builds(Refusal, text=texts(min_size=1))
     parts: st.SearchStrategy[tuple[Part, ...]] = st.one_of(
-        st.tuples(text_parts), st.tuples(_thinking(), text_parts), st.tuples(refused)
+        st.tuples(text_parts),
+        st.tuples(thoughts(min_size=1), text_parts),
+        st.tuples(thoughts(min_size=1), text_parts),
+        st.tuples(refused),
+        st.tuples(opaques, _said),
     )
     return st.builds(Message, role=st.just("assistant"), parts=parts).map(lambda message: [message])
 
@@ -132,12 +168,13 @@ def _instructions() -> st.SearchStrategy[list[Message]]:
 @cache
 def conversations() -> st.SearchStrategy[tuple[Message, ...]]:
     """Instructions at the start and anywhere later, user and assistant turns, tool rounds."""
-    turn = st.one_of(_user_turns(), _user_turns(), _assistant_turns(), tool_turns, _instructions())
+    said = _assistant_turns()
+    turn = st.one_of(_user_turns(), said, said, tool_turns, tool_turns, _instructions())
     return st.builds(
         lambda first, user, turns: tuple(message for part in (*first, user, *turns) for message in part),
         st.lists(_instructions(), max_size=2),
         _user_turns(),
-        st.lists(turn, max_size=3),
+        st.lists(turn, max_size=4),
     )
 
 
@@ -210,6 +247,7 @@ def _requests(draw: st.DrawFn) -> ChatRequest:
         model=draw(_models),
         messages=draw(conversations()),
         tools=tools,
+        hosted_tools=draw(_hosted_tools),
         tool_choice=draw(st.sampled_from(choices)) if tools else None,
         parallel_tool_calls=draw(_maybe_flag) if tools else None,
         sampling=draw(_sampling),

@@ -61,7 +61,8 @@ def test_a_section_overrides_its_row_field_by_field() -> None:
     assert spec.models == ("llama-3.3-70b",)
     assert spec.on_disconnect == "cancel"
     assert spec.timeouts == Timeouts(first_byte_s=30.0)
-    assert spec.quirks == Quirks(drop=("user",), rename={"max_tokens": "max_completion_tokens"})
+    renamed = {"max_tokens": "max_completion_tokens"}
+    assert spec.quirks == Quirks(drop=("user",), rename=renamed, past_thinking="dropped")
     assert spec.max_in_flight == 4
 
 

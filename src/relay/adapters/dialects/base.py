@@ -41,7 +41,8 @@ class Scene:
     """What an encoder may not invent: identity, the name to echo, and the clock.
 
     `created` is unix seconds; `started_ns` and `clock_ns()` are unix nanoseconds, the first being when the
-    request was received.
+    request was received. `asked` is the request, for dialects whose answers repeat what was asked, and whose calls
+    are spelled as their tools were declared.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Scene:
     started_ns: int
     clock_ns: Callable[[], int]
     include_usage: bool = False
+    asked: ChatRequest | None = None
 
 
 @value

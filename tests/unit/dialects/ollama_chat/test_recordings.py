@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.adapters.dialects.ollama_chat import DIALECT
-from relay.domain.chat import ToolCall
+from relay.domain.chat import Text, Thinking
 from relay.domain.folding import fold
 
 _FOLDER = os.environ.get("RELAY_RECORDINGS")
@@ -41,7 +41,7 @@ def test_a_recorded_stream_is_read_to_its_end(recording: Any) -> None:
     thought = "".join(line["message"].get("thinking", "") for line in written)
     calls = [call for line in written for call in line["message"].get("tool_calls", ())]
     parts = answer.choices[0].parts
-    texts = [part.text for part in parts if not isinstance(part, ToolCall)]
+    texts = [part.text for part in parts if isinstance(part, Text | Thinking)]
     assert texts == [text for text in (thought, said) if text]
     assert len(parts) == len(texts) + len(calls)
 

@@ -69,7 +69,7 @@ def test_instructions_stay_where_they_stand() -> None:
         ),
         (
             {"type": "file", "file": {"file_data": "data:application/pdf;base64,JV", "filename": "a.pdf"}},
-            File(data="data:application/pdf;base64,JV", filename="a.pdf"),
+            File(data="JV==", media_type="application/pdf", filename="a.pdf"),
         ),
         ({"type": "file", "file": {"file_id": "file-1"}}, File(file_id="file-1")),
         ({"type": "refusal", "refusal": "no"}, Refusal(text="no")),

@@ -141,7 +141,7 @@ def test_every_kind_of_content_is_sent() -> None:
             {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}},
             {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}},
             {"type": "file", "file": {"file_id": "file-1"}},
-            {"type": "file", "file": {"file_data": "data:,x", "filename": "x.txt"}},
+            {"type": "file", "file": {"file_data": "data:text/plain;base64,eA==", "filename": "x.txt"}},
         ],
     }
 

@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from relay.adapters.dialects.freeform import as_json
 from relay.adapters.dialects.ollama_chat.calls import made_id, object_text
 from relay.domain.chat import Image, Message, Part, Refusal, Role, Text, Thinking, ToolCall, ToolResult
 
@@ -79,9 +80,8 @@ def _thought(parts: Sequence[Part]) -> tuple[Thinking, ...]:
 
 
 def _called(parts: Sequence[Part]) -> list[ToolCall]:
-    return [
-        replace(part, arguments=object_text(part.arguments)) for part in parts if isinstance(part, ToolCall)
-    ]
+    calls = [as_json(part) for part in parts if isinstance(part, ToolCall)]
+    return [ToolCall(id=call.id, name=call.name, arguments=object_text(call.arguments)) for call in calls]
 
 
 def _id(call_id: str) -> _Tie:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from relay.adapters.dialects import lenient
+from relay.adapters.dialects.freeform import as_function
 from relay.adapters.dialects.ollama_chat import options
 from relay.adapters.dialects.ollama_chat.history import settled
 from relay.adapters.dialects.ollama_chat.request import NAME
@@ -37,10 +38,10 @@ POVERTY: tuple[str, ...] = (
     "Thinking, text and tool calls stand in this order, all thinking and all text in one part each.",
     "A refusal becomes text.",
     "What a text cites is left out; the ledger tells so.",
-    "Signatures of thinking are left out.",
+    "Seals of thinking, texts and calls are left out, and parts that only another dialect has a word for.",
     "Tool-call arguments are written as one line of JSON, and put into an object when they are none.",
     "A tool call without an id is given one.",
-    "The finish is stop or length: a content filter becomes stop, and tool_calls is derived from the calls.",
+    "The finish is stop or length: content filter and pause become stop, and tool_calls is derived from the calls.",
     "The provider's own finish reason is replaced by Ollama's.",
     "Of usage, input and output tokens are carried, and neither when it is 0.",
     "A log probability that is not finite becomes -9999.",
@@ -55,8 +56,9 @@ REQUEST_POVERTY: tuple[str, ...] = (
     "A tool call without an id is given one.",
     "Tool-call arguments are written as one line of JSON, and put into an object when they are none.",
     "A refusal becomes text.",
-    "Signatures of thinking, a participant's name and whether a tool failed are left out.",
-    "Files and audio are left out.",
+    "Seals of thinking, texts and calls, a participant's name and whether a tool failed are left out.",
+    "Files, audio, caching marks, and parts and tools that only another dialect has a word for are left out.",
+    "A tool that takes plain text becomes a function with one text parameter; its grammar is left out.",
     "The media type of an image is read from its bytes; its detail setting is left out.",
     "A tool's strict mark is left out.",
     "Tool choice is left out, except that none leaves out the tools.",
@@ -134,7 +136,8 @@ def _usage(usage: Usage | None) -> Usage | None:
 
 
 def _tool(tool: ToolSpec) -> ToolSpec:
-    return replace(tool, parameters=_json(tool.parameters), strict=None)
+    function = as_function(tool)
+    return replace(function, parameters=_json(function.parameters), strict=None, cache=None)
 
 
 def _sampling(sampling: Sampling) -> Sampling:

@@ -7,6 +7,8 @@ from msgspec import Raw
 
 from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.base import WireRequest, refuse_completion
+from relay.adapters.dialects.foreign import foreign_losses
+from relay.adapters.dialects.freeform import as_function, as_json, format_losses
 from relay.adapters.dialects.ollama_chat import options, wire
 from relay.adapters.dialects.ollama_chat.calls import parsed_object
 from relay.adapters.dialects.ollama_chat.history import joined_text, settled
@@ -49,7 +51,7 @@ def encode_request(request: ChatRequest) -> WireRequest:
         "stream": request.stream,
     }
     if request.tools and request.tool_choice != "none":
-        body["tools"] = [_tool(tool) for tool in request.tools]
+        body["tools"] = [_tool(as_function(tool)) for tool in request.tools]
     return written_call(NAME, PATH, body, request)
 
 
@@ -151,6 +153,7 @@ def _losses(request: ChatRequest, own: DialectName) -> Iterator[str]:
             yield "messages.name"
         for part in message.parts:
             yield from _part_losses(part)
+    yield from foreign_losses(request, own)
     for dialect, fields in request.extras.items():
         if dialect != own:
             yield from (f"{dialect}:{field}" for field, text in fields.items() if text.strip() != "null")
@@ -163,6 +166,7 @@ def _setting_losses(request: ChatRequest) -> Iterator[str]:
         yield "parallel_tool_calls"
     if any(tool.strict for tool in request.tools):
         yield "tools.strict"
+    yield from format_losses(request)
     if isinstance(request.output, JsonSchema) and request.output.description:
         yield "output.description"
     if request.reasoning is not None:
@@ -186,11 +190,9 @@ def _part_losses(part: Part) -> Iterator[str]:
             yield "file"
         case Refusal():
             yield "refusal"
-        case Thinking(signature=signature) if signature:
-            yield "thinking.signature"
         case Image(detail=detail) if detail not in (None, "auto"):
             yield "image.detail"
-        case ToolCall(arguments=arguments) if parsed_object(arguments) is None:
+        case ToolCall() if parsed_object(as_json(part).arguments) is None:
             yield "tool_call.arguments"
         case ToolResult(parts=parts):
             if part.is_error:

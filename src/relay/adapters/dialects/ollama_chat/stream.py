@@ -25,6 +25,7 @@ from relay.domain.events import (
     Finished,
     FinishReason,
     LogprobsReported,
+    OpaqueReported,
     PartDelta,
     PartEnded,
     PartKind,
@@ -109,7 +110,7 @@ class Encoder:
             case Failed(error=error):
                 self._failed = True
                 return encoded({"error": error_text(error)}) + b"\n"
-            case Started() | SignatureDelta():
+            case Started() | SignatureDelta() | OpaqueReported():
                 pass
             case _:
                 assert_never(event)

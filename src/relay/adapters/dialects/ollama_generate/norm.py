@@ -20,7 +20,7 @@ REQUEST_POVERTY: tuple[str, ...] = (
     "One prompt is carried, with what the model is told before it: a conversation is refused, and so are tools.",
     "Every system and developer message is part of one text, joined by line breaks, and stands before the prompt.",
     "A prompt has one text: several are joined by line breaks, and images follow it, those of instructions too.",
-    "A participant's name, files and audio are left out.",
+    "A participant's name, files, audio, and parts and tools that only another dialect knows are left out.",
     "The media type of an image is read from its bytes; its detail setting is left out.",
     "Tool choice and whether tools may be called in parallel are left out.",
     "The name, description and strict mark of the answer's JSON Schema are left out: Ollama enforces any schema.",

@@ -1,20 +1,34 @@
 """A conversation put the way this dialect wants it, as a pure step between canonical messages.
 
-Each tool result becomes a message of its own that names the call it answers; images in results, for which a
-tool message has no room, follow in a user message after the run of results; what a message can hold only once
-is joined. The encoder writes the outcome down one to one.
+Each tool result becomes a message of its own that names the call it answers; images and files in results, for
+which a tool message has no room, follow in a user message after the run of results; what a message can hold only
+once is joined. The encoder writes the outcome down one to one.
 """
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from relay.adapters.dialects.foreign import unmarked
+from relay.adapters.dialects.freeform import as_json
 from relay.adapters.dialects.openai_chat.ids import DistinctIds, fitting
-from relay.adapters.dialects.openai_chat.images import typed
-from relay.domain.chat import Image, Message, Part, Refusal, Text, Thinking, ToolCall, ToolResult
+from relay.adapters.dialects.openai_chat.images import split, typed
+from relay.domain.chat import (
+    File,
+    Image,
+    Message,
+    Opaque,
+    Part,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 
 IMAGE_NOTE = "The result is the image in the next message."
-"""What stands in a tool message whose result is an image and no text: providers refuse empty results."""
+FILE_NOTE = "The result is the file in the next message."
+"""What stands in a tool message whose result has no text: providers refuse empty results."""
 
 
 def arranged(messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -30,8 +44,8 @@ def _arranged(messages: Sequence[Message]) -> Iterator[Message]:
         for part in message.parts:
             if isinstance(part, ToolResult):
                 results.append(part)
-            else:
-                rest.append(part)
+            elif not isinstance(part, Opaque):
+                rest.append(unmarked(part))
         if rest or (message.role != "tool" and not message.parts):
             yield from _round(binder.bound(results))
             results.clear()
@@ -41,12 +55,16 @@ def _arranged(messages: Sequence[Message]) -> Iterator[Message]:
 
 
 def _round(results: Sequence[ToolResult]) -> Iterator[Message]:
-    """The results of one round, and what images they hold."""
+    """The results of one round, and what images and files they hold."""
     for result in results:
         yield Message(role="tool", parts=(_text_only(result),))
-    images = [typed(part) for result in results for part in result.parts if isinstance(part, Image)]
-    if images:
-        yield Message(role="user", parts=tuple(images))
+    shown = [_settled(part) for result in results for part in result.parts if isinstance(part, Image | File)]
+    if shown:
+        yield Message(role="user", parts=tuple(shown))
+
+
+def _settled(part: Image | File) -> Part:
+    return unmarked(typed(part) if isinstance(part, Image) else split(part))
 
 
 def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
@@ -58,8 +76,8 @@ def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
         match part:
             case Thinking() | Refusal() | ToolCall() | Text(text=""):
                 pass
-            case Image():
-                joined.append(typed(part))
+            case Image() | File():
+                joined.append(_settled(part))
             case _:
                 joined.append(part)
     if refusal:
@@ -68,10 +86,11 @@ def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def _text_only(result: ToolResult) -> ToolResult:
-    texts = tuple(part for part in result.parts if isinstance(part, Text) and part.text)
-    if not texts and any(isinstance(part, Image) for part in result.parts):
-        texts = (Text(text=IMAGE_NOTE),)
-    return replace(result, parts=texts, is_error=False)
+    texts = tuple(Text(text=part.text) for part in result.parts if isinstance(part, Text) and part.text)
+    if not texts and result.parts and not all(isinstance(part, Text) for part in result.parts):
+        is_pictured = any(isinstance(part, Image) for part in result.parts)
+        texts = (Text(text=IMAGE_NOTE if is_pictured else FILE_NOTE),)
+    return replace(result, parts=texts, is_error=False, cache=None)
 
 
 @dataclass(slots=True)
@@ -113,7 +132,7 @@ class _Binder:
                 named.append(part)
                 continue
             call = _OpenCall(self._ids.of(fitting(part.id)) if part.id else self._made_up(), part.name)
-            named.append(replace(part, id=call.written, arguments=part.arguments or "{}"))
+            named.append(replace(as_json(part), id=call.written, arguments=as_json(part).arguments or "{}"))
             self._last[part.id] = call
             for tie in (("id", part.id), ("name", part.name), _ORDER):
                 queues[tie].append(call)

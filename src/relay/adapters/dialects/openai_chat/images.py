@@ -1,9 +1,10 @@
-"""Images and data URIs: RFC 2397, and what the first bytes of a picture say about its type."""
+"""Images, files and data URIs: RFC 2397, and what the first bytes of a picture say about its type."""
 
 from base64 import b64encode
+from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
-from relay.domain.chat import Image
+from relay.domain.chat import File, Image
 
 _SIGNATURES = (
     ("iVBORw0KGgo", "image/png"),
@@ -38,14 +39,33 @@ def url_of(image: Image) -> str:
     return f"data:{typed(image).media_type};base64,{image.data}" if image.data else image.url
 
 
+def split(file: File) -> File:
+    """The file with what its data URI says, if it has one, taken apart. RFC 2397: no type is plain text."""
+    if file.data[:5].lower() != "data:":
+        return file
+    media_type, data = _taken_apart(file.data[5:])
+    return replace(file, data=data, media_type=media_type or "text/plain")
+
+
+def data_of(file: File) -> str:
+    """An inline file as a data URI, if its type is known."""
+    return f"data:{file.media_type};base64,{file.data}" if file.data and file.media_type else file.data
+
+
 def _inline(rest: str, detail: str | None) -> Image:
+    media_type, data = _taken_apart(rest)
+    return Image(data=data, media_type=media_type or _sniffed(data), detail=detail)
+
+
+def _taken_apart(rest: str) -> tuple[str, str]:
+    """The media type and the base64 of a data URI, from behind its scheme."""
     head, _, data = rest.partition(",")
     media_type, *parameters = head.split(";")
     if "base64" in [parameter.strip().lower() for parameter in parameters]:
         data = _padded(data)
     else:
         data = b64encode(unquote_to_bytes(data)).decode()
-    return Image(data=data, media_type=media_type.strip().lower() or _sniffed(data), detail=detail)
+    return media_type.strip().lower(), data
 
 
 def _padded(data: str) -> str:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import assert_never
 
 import msgspec
 
 from relay.adapters.dialects.openai_chat import wire
-from relay.adapters.dialects.openai_chat.images import image_at, url_of
+from relay.adapters.dialects.openai_chat.images import data_of, image_at, split, url_of
 from relay.domain.chat import (
     Audio,
     File,
     Image,
     Message,
+    Opaque,
     Part,
     Refusal,
     Role,
@@ -57,7 +59,7 @@ def decode_messages(messages: Sequence[wire.Message]) -> tuple[Message, ...]:
 
 
 def encode_messages(messages: Sequence[Message]) -> list[wire.Message]:
-    """Arranged messages on the wire, one for one."""
+    """Arranged messages on the wire, one for one. Raises `Unsupported` for a file that is elsewhere."""
     return [_encoded(message) for message in messages]
 
 
@@ -85,9 +87,9 @@ def _decoded(message: wire.Message, place: str) -> Message:
 
 
 def _result(message: wire.Message, content: Sequence[Part], place: str) -> ToolResult:
-    parts = tuple(part for part in content if isinstance(part, Text | Image))
+    parts = tuple(part for part in content if isinstance(part, Text | Image | File))
     if len(parts) < len(content):
-        raise Unsupported("a tool's result may hold text and images only", param=place)
+        raise Unsupported("a tool's result may hold text, images and files only", param=place)
     return ToolResult(call_id=message.tool_call_id or "", name=message.name or "", parts=parts)
 
 
@@ -157,7 +159,7 @@ def _audio(given: wire.InputAudio | None) -> Audio | None:
 def _file(given: wire.FileSource | None) -> File | None:
     if given is None:
         return None
-    return File(data=given.file_data or "", file_id=given.file_id or "", filename=given.filename)
+    return split(File(data=given.file_data or "", file_id=given.file_id or "", filename=given.filename))
 
 
 def _encoded(message: Message) -> wire.Message:
@@ -175,8 +177,12 @@ def _encoded(message: Message) -> wire.Message:
                 encoded.reasoning_content = part.text
             case Refusal():
                 encoded.refusal = part.text
-            case _:
+            case Text() | Image() | Audio() | File():
                 content.append(_written(part))
+            case Opaque():
+                pass  # no arranged message has one
+            case _:
+                assert_never(part)
     if calls:
         encoded.tool_calls = calls
     if len(content) == 1 and content[0].type == "text":
@@ -198,8 +204,12 @@ def _written(part: Text | Image | Audio | File) -> wire.ContentPart:
                 type="input_audio", input_audio=wire.InputAudio(data=part.data, format=part.format)
             )
         case File():
+            if part.url and not (part.data or part.file_id):
+                raise Unsupported(
+                    "this provider takes no document by its address: send it inline", param="messages"
+                )
             source = wire.FileSource(
-                file_data=part.data or None, file_id=part.file_id or None, filename=part.filename
+                file_data=data_of(part) or None, file_id=part.file_id or None, filename=part.filename
             )
             return wire.ContentPart(type="file", file=source)
 

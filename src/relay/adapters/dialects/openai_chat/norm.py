@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import assert_never
 
+from relay.adapters.dialects.freeform import as_function
 from relay.adapters.dialects.openai_chat.arranging import arranged
 from relay.adapters.dialects.openai_chat.citations import joined
 from relay.adapters.dialects.openai_chat.ids import DistinctIds, completion_id
@@ -20,6 +21,7 @@ from relay.domain.chat import (
     ChatRequest,
     Citation,
     JsonObject,
+    Opaque,
     Output,
     Reasoning,
     Refusal,
@@ -36,10 +38,11 @@ POVERTY: tuple[str, ...] = (
     "Their order is lost: thinking comes first, then text, refusal and tool calls.",
     "Empty texts, thinking and refusals are left out.",
     "Of what a text cites, addresses with title and place are kept, each once; an empty text cites nothing.",
-    "Signatures of thinking are left out.",
+    "Seals of thinking, texts and calls are left out, and parts that only another dialect has a word for.",
     "A tool call without arguments has the arguments `{}`.",
     "A tool call without an id, or with one that another call of the answer has, gets an id of its own.",
-    "The provider's own finish word is left out; `stop` and `tool_calls` follow from whether tools were called.",
+    "The provider's own finish word is left out; `stop` and `tool_calls` follow from whether tools were called, "
+    "and a pause is one of them.",
     "A log probability that is not finite becomes -9999.",
     "Usage keeps input, output, cache reads and writes, audio, image and video input, reasoning, audio and image "
     "output; input or output that was not reported reads 0; reasoning is never more than output.",
@@ -49,12 +52,15 @@ REQUEST_POVERTY: tuple[str, ...] = (
     "A tool result is a message of its own; it knows its call by the id, and the tool's name by the call.",
     "A result without an id is tied to a call by the tool's name, else by order; a call without an id gets one.",
     "An id of a call that was used before is numbered; one of more than 64 characters is shortened.",
-    "Images in tool results follow in a user message after the results.",
+    "Images and files in tool results follow in a user message after the results.",
     "Whether a tool failed is left out.",
     "A tool message holds nothing but its result: what else its message held becomes a user message.",
     "An assistant's thinking is one text without a signature, and so is a refusal; calls come last.",
     "Empty texts are left out; a call without arguments has the arguments `{}`.",
-    "The media type of an inline image is read from its bytes if it is not known.",
+    "The media type of an inline image is read from its bytes if it is not known, a file's from its data URI.",
+    "Caching marks and Gemini's signatures are left out, and parts and tools that only another dialect knows.",
+    "A tool that takes plain text becomes a function with one text parameter; its grammar is left out.",
+    "A file that is elsewhere is refused.",
     "Tool choice and parallel tool calls are left out where there are no tools.",
     "Empty stop texts are left out.",
     "Reasoning is an effort: a token budget becomes the nearest one, reasoning that is simply on becomes medium.",
@@ -88,7 +94,9 @@ def merged(parts: Sequence[AnswerPart]) -> MergedParts:
             case Refusal():
                 refusal += part.text
             case ToolCall():
-                calls.append(part if part.arguments else replace(part, arguments="{}"))
+                calls.append(ToolCall(id=part.id, name=part.name, arguments=part.arguments or "{}"))
+            case Opaque():
+                pass
             case _:
                 assert_never(part)
     citations = joined(part for part in parts if isinstance(part, Text))
@@ -140,6 +148,7 @@ def norm_request(request: ChatRequest) -> ChatRequest:
         request,
         messages=arranged(request.messages),
         tools=tuple(_norm_tool(tool) for tool in request.tools),
+        hosted_tools=(),
         tool_choice=request.tool_choice if has_tools else None,
         parallel_tool_calls=request.parallel_tool_calls if has_tools else None,
         sampling=replace(sampling, stop=tuple(text for text in sampling.stop if text)),
@@ -151,7 +160,8 @@ def norm_request(request: ChatRequest) -> ChatRequest:
 
 
 def _norm_tool(tool: ToolSpec) -> ToolSpec:
-    return replace(tool, parameters=settled(tool.parameters))
+    function = as_function(tool)
+    return replace(function, parameters=settled(function.parameters), cache=None)
 
 
 def _norm_output(output: Output | None) -> Output | None:

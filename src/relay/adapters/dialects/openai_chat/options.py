@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import msgspec
 
+from relay.adapters.dialects.freeform import as_function
 from relay.adapters.dialects.openai_chat import wire
 from relay.domain.chat import (
     EFFORTS,
@@ -50,7 +51,7 @@ def read_tools(body: wire.ChatBody) -> tuple[tuple[ToolSpec, ...], tuple[msgspec
 
 def written_tools(specs: Iterable[ToolSpec], others: Iterable[msgspec.Raw]) -> list[msgspec.Raw]:
     """The tools of a request, functions first."""
-    return [*(msgspec.Raw(_encoder.encode(_written_spec(spec))) for spec in specs), *others]
+    return [*(msgspec.Raw(_encoder.encode(_written_spec(as_function(spec)))) for spec in specs), *others]
 
 
 def read_tool_choice(body: wire.ChatBody) -> ToolChoice | None:

@@ -163,7 +163,7 @@ def choice_index(choice: wire.Choice, position: int) -> int:
 
 def settled_reason(reason: FinishReason, *, has_calls: bool) -> FinishReason:
     """Calls decide between `stop` and `tool_calls`, not the word: many servers say stop to everything."""
-    if reason in ("stop", "tool_calls"):
+    if reason in ("stop", "tool_calls", "pause"):
         return "tool_calls" if has_calls else "stop"
     return reason
 

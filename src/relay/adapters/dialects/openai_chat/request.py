@@ -11,11 +11,13 @@ import msgspec
 
 from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.base import WireRequest, check_items, refuse_completion
+from relay.adapters.dialects.foreign import foreign_losses
+from relay.adapters.dialects.freeform import format_losses
 from relay.adapters.dialects.openai_chat import options, wire
 from relay.adapters.dialects.openai_chat.arranging import arranged
 from relay.adapters.dialects.openai_chat.envelope import PATH, check_utf8, regular
 from relay.adapters.dialects.openai_chat.messages import decode_messages, encode_messages
-from relay.domain.chat import ChatRequest, DialectName, JsonText, Message, Thinking, ToolResult
+from relay.domain.chat import ChatRequest, DialectName, JsonText, ToolResult
 from relay.domain.errors import InvalidRequest
 
 NAME: Final[DialectName] = "openai.chat"
@@ -151,15 +153,12 @@ def _losses(request: ChatRequest) -> Iterable[str]:
                 yield f"{dialect}:{name}"
     if request.reasoning is not None and request.reasoning.budget_tokens is not None:
         yield "reasoning.budget_tokens"
-    yield from _lost_in(request.messages)
-
-
-def _lost_in(messages: Iterable[Message]) -> Iterable[str]:
-    for part in (part for message in messages for part in message.parts):
-        if isinstance(part, Thinking) and part.signature:
-            yield "thinking.signature"
-        if isinstance(part, ToolResult) and part.is_error:
-            yield "tool_result.is_error"
+    yield from foreign_losses(request, NAME)
+    yield from format_losses(request)
+    if any(
+        isinstance(part, ToolResult) and part.is_error for each in request.messages for part in each.parts
+    ):
+        yield "tool_result.is_error"
 
 
 def _missing(name: str) -> InvalidRequest:

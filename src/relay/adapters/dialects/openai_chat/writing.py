@@ -23,6 +23,7 @@ from relay.domain.events import (
     Failed,
     Finished,
     LogprobsReported,
+    OpaqueReported,
     PartDelta,
     PartEnded,
     PartKind,
@@ -111,7 +112,7 @@ class Encoder:
             case Failed(error=error):
                 self._has_failed = True
                 return in_band_error(error)
-            case Started() | SignatureDelta():
+            case Started() | SignatureDelta() | OpaqueReported():
                 pass
             case _:
                 assert_never(event)

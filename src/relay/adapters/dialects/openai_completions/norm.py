@@ -16,9 +16,9 @@ POVERTY: tuple[str, ...] = (
     "Each choice is one text: several are joined without a separator.",
     "A refusal becomes text.",
     "What a text cites is left out; the ledger tells so.",
-    "Thinking and its signatures are left out; its tokens are counted.",
+    "Thinking and all seals are left out, and parts that only another dialect has a word for; tokens are counted.",
     "Tool calls are left out.",
-    "The finish is stop, length or content_filter: tool_calls becomes stop.",
+    "The finish is stop, length or content_filter: tool_calls and pause become stop.",
     "The provider's own finish word is left out.",
     "Log probabilities have no bytes, and of rivals spelled alike the last; one that is not finite becomes -9999.",
     "Usage keeps input, output, cache reads and writes, audio, image and video input, reasoning, audio and image "
@@ -42,7 +42,7 @@ def completion_id(scene_id: str) -> str:
 
 def settled_reason(reason: FinishReason) -> FinishReason:
     """A finish that completions know."""
-    return "stop" if reason == "tool_calls" else reason
+    return "stop" if reason in ("tool_calls", "pause") else reason
 
 
 def text_of(choice: Choice) -> str:

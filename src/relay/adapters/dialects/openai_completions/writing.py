@@ -21,6 +21,7 @@ from relay.domain.events import (
     Failed,
     Finished,
     LogprobsReported,
+    OpaqueReported,
     PartDelta,
     PartEnded,
     PartKind,
@@ -93,7 +94,7 @@ class Encoder:
             case Failed(error=error):
                 self._has_failed = True
                 return in_band_error(error)
-            case Started() | PartEnded() | SignatureDelta():
+            case Started() | PartEnded() | SignatureDelta() | OpaqueReported():
                 pass
             case _:
                 assert_never(event)

@@ -13,9 +13,11 @@ from relay.adapters.outbound.http.embedding_backend import HttpEmbeddingBackend
 from relay.adapters.outbound.http.endpoint import Endpoint
 from relay.adapters.outbound.http.interface import UpstreamHttp
 from relay.adapters.outbound.http.model_management import HttpModelManagement
+from relay.adapters.outbound.providers.conversations import changes_anything
 from relay.adapters.outbound.providers.corrected_backend import CorrectedBackend
 from relay.adapters.outbound.providers.discovery import HttpModelLister
-from relay.adapters.outbound.providers.quirks import Quirks, apply, with_system_prompt
+from relay.adapters.outbound.providers.fitting_backend import FittingBackend
+from relay.adapters.outbound.providers.quirks import Quirks, apply, overlaid, with_system_prompt
 from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
 from relay.adapters.outbound.secrets import Key, find_key
 from relay.application.manage.models import ModelManagement
@@ -117,7 +119,20 @@ def _embedding_backend(spec: ProviderSpec, endpoint: Endpoint) -> HttpEmbeddingB
     )
 
 
-def _backend(
+def _backend(spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]) -> ChatBackend:
+    """The provider's calls, corrected, and behind a fitting of conversations where any of its models wants one."""
+    backend = _corrected_backend(spec, endpoint, dialects)
+    if not any(map(changes_anything, (spec.quirks, *spec.profiles.values()))):
+        return backend
+    return FittingBackend(
+        backend=backend,
+        translating=replace(backend, passes_for=frozenset()),
+        passes_for=backend.passes_for,
+        quirks_of=lru_cache(MAX_KNOWN_MODELS)(lambda model: overlaid(_quirks_of(spec, model))),
+    )
+
+
+def _corrected_backend(
     spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]
 ) -> CorrectedBackend:
     prompt = spec.quirks.system_prompt

@@ -1,49 +1,93 @@
-"""How a provider differs from its dialect: a closed vocabulary, most of it edits at the top level of a request.
+"""How a provider differs from its dialect: a closed vocabulary.
+
+Edits at the top level of a request's body, in this order; they hold for bodies that pass, too:
 
     rename         a field that has another name there
     drop           fields that are refused there; what was set is reported as a loss
     set_default    fields set when absent
+    efforts        the reasoning efforts that are taken, any other becoming the nearest; an empty list: none at all
     value_map      texts that are said otherwise there: by another text, or by the members that take the place
                    of the field (`reasoning_effort = { none = { thinking = { type = "disabled" } } }`)
-    system_prompt  put first when the conversation has none; rules out passing a client's body through
+
+Changes of the conversation before it is written; see `conversations.py`:
+
+    budgets            reasoning efforts in tokens, for models that are told how many they may think
+    reasoning_object   reasoning is asked for by OpenRouter's `reasoning` object, where a budget has a place
+    schema_in_prompt   a JSON Schema is not enforced: it is put into the instructions, and JSON is asked for
+    system_prompt      put first when the conversation has none; rules out passing a client's body through
+    instructions       "in_prompt" where there is no role for them: they open what the user says first
+    past_thinking      "with_calls" or "dropped" where thoughts of earlier turns are refused or useless
+    call_ids           "alnum9" where an id of a tool call is nine letters and digits
+    after_results      what the assistant says between a tool's result and the user's next message
+
+Changes of the answer:
+
     thinking_tags  thoughts stand in the answer's text, between `<think>` and `</think>`: they are taken out of its
                    beginning; rules out passing bytes through
 
 A provider that needs more needs a module of its own, not another word.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from relay.adapters.dialects import lenient
 from relay.adapters.dialects.splice import assemble, raw, top_level
-from relay.domain.chat import ChatRequest, Message, Text
+from relay.domain.chat import EFFORTS, ChatRequest, Effort, Message, Text
 
 type Members = dict[str, msgspec.Raw]
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The edits, applied in the order of the module's list."""
+    """The words of the module's list. `efforts` that are `None` are those of the dialect."""
 
     rename: Mapping[str, str] = {}
     drop: tuple[str, ...] = ()
     set_default: Mapping[str, Any] = {}
+    efforts: tuple[Effort, ...] | None = None
     value_map: Mapping[str, Mapping[str, str | Mapping[str, Any]]] = {}
+    budgets: Mapping[Effort, int] = {}
+    reasoning_object: bool = False
+    schema_in_prompt: bool = False
     system_prompt: str = ""
+    instructions: Literal["", "in_prompt"] = ""
+    past_thinking: Literal["", "with_calls", "dropped"] = ""
+    call_ids: Literal["", "alnum9"] = ""
+    after_results: str = ""
     thinking_tags: bool = False
 
     @property
     def edits_body(self) -> bool:
         """True when `apply` has anything to do."""
-        return bool(self.rename or self.drop or self.set_default or self.value_map)
+        return bool(
+            self.rename or self.drop or self.set_default or self.value_map or self.efforts is not None
+        )
 
 
 NO_QUIRKS = Quirks()
 
 _OF_THE_CODEC = frozenset({"stream_options", "encoding_format"})
 """What the relay sees to itself, usage in streams and the form of vectors: nothing of the client's is lost."""
+
+_EFFORT = "reasoning_effort"
+"""The field of OpenAI's chat, and the name under which an effort is lost."""
+
+
+def overlaid(quirks: Iterable[Quirks]) -> Quirks:
+    """What several quirks come to for what is one thing per model: of each word the last one that was said.
+
+    The edits of bodies follow one another instead: see `apply`.
+    """
+    said: dict[str, Any] = {}
+    for quirk in quirks:
+        for field in msgspec.structs.fields(Quirks):
+            value = getattr(quirk, field.name)
+            if value != field.default and (value or value == ()):
+                said[field.name] = value
+    return Quirks(**said)
 
 
 def apply(body: bytes, quirks: Iterable[Quirks]) -> tuple[bytes, tuple[str, ...]]:
@@ -53,6 +97,9 @@ def apply(body: bytes, quirks: Iterable[Quirks]) -> tuple[bytes, tuple[str, ...]
         return body, ()
     members = top_level(body)
     losses: list[str] = []
+    efforts = next((edit.efforts for edit in reversed(edits) if edit.efforts is not None), None)
+    if efforts is not None:
+        losses += _fit_effort(members, efforts)
     for edit in edits:
         _rename(members, edit.rename)
         losses.extend(name for name in edit.drop if _dropped(members, name) and name not in _OF_THE_CODEC)
@@ -63,12 +110,46 @@ def apply(body: bytes, quirks: Iterable[Quirks]) -> tuple[bytes, tuple[str, ...]
     return assemble(members), tuple(dict.fromkeys(losses))
 
 
+def nearest(effort: Effort, taken: Sequence[Effort]) -> Effort | None:
+    """The effort that is taken for this one, of two as near the greater; `None` when none is.
+
+    No thinking is more than a little less thinking: what is to think becomes `none` only where there is nothing
+    else, and `none`, where it is refused, the least there is.
+    """
+    if effort in taken:
+        return effort
+    thinking: Sequence[Effort] = [other for other in taken if other != "none"] or taken
+    if not thinking:
+        return None
+    place = EFFORTS.index(effort)
+    return min(thinking, key=lambda other: (abs(EFFORTS.index(other) - place), -EFFORTS.index(other)))
+
+
 def with_system_prompt(request: ChatRequest, prompt: str) -> ChatRequest:
     """The request with `prompt` as its first message, unless it has instructions of its own."""
     if any(message.role in ("system", "developer") for message in request.messages):
         return request
     instructions = Message(role="system", parts=(Text(text=prompt),))
     return replace(request, messages=(instructions, *request.messages))
+
+
+def _fit_effort(members: Members, efforts: Sequence[Effort]) -> list[str]:
+    """The effort in a body of OpenAI's chat, or below `reasoning` as in its Responses, put as it is taken."""
+    if (word := _word(members.get(_EFFORT))) in EFFORTS:
+        fitting = nearest(word, efforts)
+        if fitting is None:
+            del members[_EFFORT]
+            return [] if word == "none" else [_EFFORT]
+        members[_EFFORT] = raw(fitting)
+    if "reasoning" in members and efforts:
+        try:
+            inner = top_level(bytes(members["reasoning"]))
+        except lenient.Undecodable:  # no object: the provider's to refuse
+            return []
+        if (word := _word(inner.get("effort"))) in EFFORTS:
+            inner["effort"] = raw(nearest(word, efforts))
+            members["reasoning"] = msgspec.Raw(assemble(inner))
+    return []
 
 
 def _rename(members: Members, names: Mapping[str, str]) -> None:
@@ -84,10 +165,7 @@ def _dropped(members: Members, name: str) -> bool:
 
 
 def _translate(members: Members, name: str, meanings: Mapping[str, str | Mapping[str, Any]]) -> None:
-    value = members.get(name)
-    if value is None or not bytes(value).startswith(b'"'):
-        return
-    match meanings.get(msgspec.json.decode(value, type=str)):
+    match meanings.get(_word(members.get(name))):
         case None:
             pass
         case str() as text:
@@ -96,3 +174,10 @@ def _translate(members: Members, name: str, meanings: Mapping[str, str | Mapping
             del members[name]
             for other, meaning in others.items():
                 members.setdefault(other, raw(meaning))
+
+
+def _word(value: msgspec.Raw | None) -> Any:
+    """A member that is a text; nothing else equals any word."""
+    if value is None or not bytes(value).startswith(b'"'):
+        return None
+    return msgspec.json.decode(value, type=str)

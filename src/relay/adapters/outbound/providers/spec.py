@@ -59,7 +59,7 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One provider. The fields are those of catalog.toml; `name` is the prefix clients use.
 
-    `api_key` refers to the key or is it; `models`, when given, takes the place of discovery. `headers` go with every
+    `api_key` refers to the key or is it; `models`, when given, takes the place of discovery. `headers` go with each
     request; they are no place for a key, which is never shown. `manage` lets keys of admin scope change its models.
     `http_client` says what carries its calls.
     """

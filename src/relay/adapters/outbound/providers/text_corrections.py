@@ -11,7 +11,15 @@ from dataclasses import replace
 from typing import Literal, Protocol
 
 from relay.domain.chat import Citation
-from relay.domain.events import PartDelta, PartEnded, PartKind, PartStarted, SignatureDelta, StreamEvent
+from relay.domain.events import (
+    OpaqueReported,
+    PartDelta,
+    PartEnded,
+    PartKind,
+    PartStarted,
+    SignatureDelta,
+    StreamEvent,
+)
 
 MAX_HELD = 256
 
@@ -176,7 +184,7 @@ class ScannedText:
                         _say(text, kind, said, choice, corrected)
                 case PartEnded() if (text := self._text_of(event)) is not None:
                     _end(text, event, corrected)
-                case PartStarted() | PartDelta() | SignatureDelta() | PartEnded():
+                case PartStarted() | PartDelta() | SignatureDelta() | OpaqueReported() | PartEnded():
                     corrected.append(replace(event, index=2 * event.index + 1))
                 case _:
                     corrected.append(event)

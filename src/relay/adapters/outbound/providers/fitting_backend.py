@@ -1,0 +1,63 @@
+"""A provider that wants conversations put in its own way: a `ChatBackend` around one.
+
+A client's own body passes as it is where bytes pass, unless its model would refuse such turns.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from relay.adapters.outbound.providers.conversations import changes_turns, fitted
+from relay.adapters.outbound.providers.quirks import Quirks
+from relay.application.ports import ChatBackend, Exchange, OnDisconnect, Piece, UpstreamCall
+from relay.domain.chat import DialectName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittingBackend:
+    """A `ChatBackend`. `translating` is the same provider as `backend`, but for never passing bytes.
+
+    `passes_for` are the dialects whose clients' bytes pass, `quirks_of` tells what a model wants.
+    """
+
+    backend: ChatBackend
+    translating: ChatBackend
+    passes_for: frozenset[DialectName]
+    quirks_of: Callable[[str], Quirks]
+
+    @property
+    def on_disconnect(self) -> OnDisconnect:
+        """As `ChatBackend.on_disconnect`."""
+        return self.backend.on_disconnect
+
+    async def open(self, call: UpstreamCall) -> Exchange:
+        """As `ChatBackend.open`; also raises what the client's body gives cause for."""
+        quirks = self.quirks_of(call.model)
+        if call.original.dialect in self.passes_for and not changes_turns(quirks):
+            return await self.backend.open(call)
+        found = fitted(call.original.decode(), quirks)
+        original = replace(call.original, decode=lambda: found.request)
+        exchange = await self.translating.open(replace(call, original=original))
+        return LosingExchange(exchange, found.losses) if found.losses else exchange
+
+
+class LosingExchange:
+    """An `Exchange` that has lost more than it knows."""
+
+    def __init__(self, exchange: Exchange, losses: tuple[str, ...]) -> None:
+        self.passes = exchange.passes
+        self.status = exchange.status
+        self._exchange = exchange
+        self._losses = losses
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """As `AcceptedCall.losses`; an answer may come to more while it is read."""
+        return (*self._losses, *self._exchange.losses)
+
+    async def read(self) -> Piece:
+        """As `Exchange.read`."""
+        return await self._exchange.read()
+
+    async def aclose(self) -> None:
+        """As `Exchange.aclose`."""
+        await self._exchange.aclose()
