@@ -4,7 +4,7 @@ The chat path pulls pieces from a provider (`Exchange.read`) and pushes them int
 needs a queue, a task or a generator per stream.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
 
 from relay.domain.catalog import Catalog
@@ -93,8 +93,8 @@ class ChatBackend(Protocol):
         """What a streamed call does when its client leaves."""
         ...
 
-    async def open(self, call: UpstreamCall) -> Exchange:
-        """Send the request and read the answer's head. Raises `UpstreamError`."""
+    def open(self, call: UpstreamCall) -> Awaitable[Exchange]:
+        """Send the request and read the answer's head. Raises `UpstreamError`, at once or when awaited."""
         ...
 
 

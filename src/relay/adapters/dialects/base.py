@@ -9,10 +9,18 @@ identity from a `Scene` and are otherwise deterministic.
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
+import msgspec
+
 from relay.domain.chat import ChatRequest, DialectName
 from relay.domain.errors import InvalidRequest, LacksCapability, RelayError, Unsupported
 from relay.domain.events import ChatResponse, StreamEvent
 from relay.domain.values import value
+
+type Members = dict[str, msgspec.Raw]
+"""The top level of a request, its values untouched."""
+
+type EditMembers = Callable[[Members], tuple[str, ...]]
+"""Changes a request in place, at its top level; gives the names of the fields that were lost."""
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """The largest single SSE event or NDJSON line that is buffered; beyond it the upstream is `Malformed`."""
@@ -189,8 +197,13 @@ class ProviderDialect(Protocol):
 class Dialect(ClientDialect, ProviderDialect, Protocol):
     """A wire language spoken on both sides, so that bytes may pass from one to the other."""
 
-    def retarget(self, body: bytes, model: str, *, count_usage: bool) -> WireRequest:
-        """The client's own body with `model` replaced and, for a stream, usage asked for; order kept."""
+    def retarget(
+        self, body: bytes, model: str, *, count_usage: bool, edit: EditMembers | None = None
+    ) -> WireRequest:
+        """The client's own body with `model` replaced and, for a stream, usage asked for; order kept.
+
+        `edit` is done last, and the losses are its.
+        """
         ...
 
     def glance(self, body: bytes) -> Sequence[StreamEvent] | None:

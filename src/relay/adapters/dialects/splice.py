@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from relay.adapters.dialects.base import EditMembers, Members, WireRequest
 from relay.adapters.dialects.lenient import Undecodable, escape_separators
 
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -29,6 +30,15 @@ def is_other_spelling(name: str) -> bool:
 def assemble(members: Mapping[str, msgspec.Raw]) -> bytes:
     """The object again, as compact JSON around the untouched values."""
     return escape_separators(_encoder.encode(members))
+
+
+def edited(
+    members: Members, edit: EditMembers | None, path: str, losses: tuple[str, ...] = ()
+) -> WireRequest:
+    """The members as the request for a path, edited if need be; `losses` are those that came before."""
+    if edit is not None:
+        losses += edit(members)
+    return WireRequest(path=path, body=assemble(members), losses=losses)
 
 
 def raw(value: object) -> msgspec.Raw:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from relay.adapters.dialects import lenient, splice
-from relay.adapters.dialects.base import WireRequest, refuse_completion
+from relay.adapters.dialects.base import EditMembers, WireRequest, refuse_completion
 from relay.adapters.dialects.foreign import foreign_losses
 from relay.adapters.dialects.freeform import as_function, as_json, format_losses
 from relay.adapters.dialects.ollama_chat import options, wire
@@ -81,7 +81,7 @@ def written_call(
     return WireRequest(path=path, body=lenient.encode(body), losses=losses)
 
 
-def retarget(body: bytes, model: str) -> WireRequest:
+def retarget(body: bytes, model: str, edit: EditMembers | None = None) -> WireRequest:
     """The caller's body under the provider's name of the model.
 
     Messages that real Ollama would refuse, and the relay does not, are written anew. Raises `InvalidRequest`, and
@@ -91,7 +91,7 @@ def retarget(body: bytes, model: str) -> WireRequest:
     if any(mark in body for mark in _BEYOND_OLLAMA):
         messages = splice.raw([_message(message) for message in decode_request(body).messages])
         members |= {key: messages for key in members if key.lower() == "messages"}
-    return WireRequest(path=PATH, body=splice.assemble(members))
+    return splice.edited(members, edit, PATH)
 
 
 def renamed(body: bytes, model: str) -> Members:

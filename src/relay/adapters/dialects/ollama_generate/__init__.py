@@ -8,6 +8,7 @@ from typing import Literal
 
 from relay.adapters.dialects.base import (
     Dialect,
+    EditMembers,
     Envelope,
     ProviderFault,
     Scene,
@@ -45,9 +46,11 @@ class OllamaGenerate:
     def encode_request(self, request: ChatRequest) -> WireRequest:
         return provider_request.encode_request(request)
 
-    def retarget(self, body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+    def retarget(
+        self, body: bytes, model: str, *, count_usage: bool, edit: EditMembers | None = None
+    ) -> WireRequest:
         """`count_usage` changes nothing: the last line of a stream always has the counts."""
-        return provider_request.retarget(body, model)
+        return provider_request.retarget(body, model, edit)
 
     def decode_response(self, body: bytes) -> ChatResponse:
         return response.decode_response(body, GENERATE)

@@ -1,7 +1,7 @@
 """Requests to a real Ollama that go on from a prompt."""
 
 from relay.adapters.dialects import splice
-from relay.adapters.dialects.base import WireRequest
+from relay.adapters.dialects.base import EditMembers, WireRequest
 from relay.adapters.dialects.ollama_chat.provider_request import inline_data, renamed, written_call
 from relay.adapters.dialects.ollama_generate.prompt import prompted
 from relay.adapters.dialects.ollama_generate.request import NAME, RAW_CONFLICT, decode_request
@@ -34,11 +34,11 @@ def encode_request(request: ChatRequest) -> WireRequest:
     return written_call(NAME, PATH, body, request)
 
 
-def retarget(body: bytes, model: str) -> WireRequest:
+def retarget(body: bytes, model: str, edit: EditMembers | None = None) -> WireRequest:
     """The caller's body under the provider's name of the model, and with bare images. Raises `InvalidRequest`."""
     members = renamed(body, model)
     if _DATA_URI in body:
         parts = [part for message in decode_request(body).messages for part in message.parts]
         images = splice.raw([part.data for part in parts if isinstance(part, Image)])
         members |= {key: images for key in members if key.lower() == "images"}
-    return WireRequest(path=PATH, body=splice.assemble(members))
+    return splice.edited(members, edit, PATH)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from relay.adapters.dialects import lenient, splice
-from relay.adapters.dialects.base import Envelope, WireRequest
+from relay.adapters.dialects.base import EditMembers, Envelope, WireRequest
 from relay.adapters.dialects.openai_chat import wire
 from relay.adapters.dialects.openai_chat.passing import passable
 from relay.domain.errors import InvalidRequest
@@ -35,7 +35,7 @@ def peek(body: bytes) -> Envelope:
     )
 
 
-def retarget(body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+def retarget(body: bytes, model: str, *, count_usage: bool, edit: EditMembers | None = None) -> WireRequest:
     """The body with `model` replaced and, if it asks for a stream, usage asked for. Raises `InvalidRequest`.
 
     What OpenAI would refuse though clients send it is taken out: see `passable`.
@@ -44,7 +44,7 @@ def retarget(body: bytes, model: str, *, count_usage: bool) -> WireRequest:
     members["model"] = splice.raw(model)
     if count_usage and _is_on(members.get("stream")):
         members["stream_options"] = _with_usage(members.get("stream_options", wire.NULL))
-    return WireRequest(path=PATH, body=splice.assemble(members))
+    return splice.edited(members, edit, PATH)
 
 
 def regular[T](body: bytes, decode: Callable[[bytes], T]) -> T:

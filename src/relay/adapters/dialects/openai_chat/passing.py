@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from relay.adapters.dialects import lenient, splice
+from relay.adapters.dialects.base import Members
 from relay.adapters.dialects.openai_chat.ids import MAX_ID_CHARACTERS, fitting
 
 _ABSENT = re.compile(rb"null|\[\s*\]")
@@ -13,8 +14,6 @@ _LONG_ID = re.compile(rb'"(?:tool_call_)?id"\s*:\s*"[^"]{%d}' % (MAX_ID_CHARACTE
 
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _text = msgspec.json.Decoder(str)
-
-type Members = dict[str, msgspec.Raw]
 
 
 def passable(members: Mapping[str, msgspec.Raw]) -> Members:

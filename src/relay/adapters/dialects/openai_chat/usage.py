@@ -41,7 +41,8 @@ def usage_in(report: object) -> Usage | None:
         web_searches=_count(_mapping(report.get("server_tool_use_details")), "web_search_requests"),
     )
     balanced = _balanced(usage, _count(report, "total_tokens"))
-    return None if balanced == _NO_USAGE else balanced
+    is_empty = balanced.input_tokens is None and balanced == _NO_USAGE
+    return None if is_empty else balanced
 
 
 def written(usage: Usage) -> wire.Usage:
@@ -103,8 +104,8 @@ def _balanced(usage: Usage, total: int | None) -> Usage:
 
 def _count(report: Mapping[str, object], name: str) -> int | None:
     value = report.get(name)
-    if value is None:
-        return None
+    if value is None or (type(value) is int and 0 <= value <= MAX_COUNT):
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT

@@ -173,10 +173,8 @@ class GuardedConnection(HttpToolsProtocol):
         return target.path or b"/", target.query or b""
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """As the protocol, for requests of our own."""
-        task = self.loop.create_task(cycle.run(app))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        """As the protocol, for requests of our own, which take themselves off the list."""
+        self.tasks.add(self.loop.create_task(cycle.run(app, self.tasks)))
 
     def on_response_complete(self) -> None:
         """As the protocol, unless the connection is to end."""

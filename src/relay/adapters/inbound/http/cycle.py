@@ -62,8 +62,8 @@ class RequestCycle:
         self._is_chunked = False
         self._owed_bytes = 0
 
-    async def run(self, app: App) -> None:
-        """Have it answered. What is not answered in full ends the connection."""
+    async def run(self, app: App, running: set[asyncio.Task[None]]) -> None:
+        """Have it answered, by one of the tasks that are `running`. What is not answered in full ends the connection."""
         try:
             await app(self.scope, self.receive, self.send)
         except Exception as error:
@@ -71,6 +71,8 @@ class RequestCycle:
         finally:
             if not (self.response_complete or self.disconnected):
                 self._give_up()
+            if (task := asyncio.current_task()) is not None:
+                running.discard(task)
 
     def set(self) -> None:
         """There is news: more of the body, its end, or the client's leaving."""

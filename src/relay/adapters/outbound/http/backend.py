@@ -3,11 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from relay.adapters.dialects.base import Dialect, Scene, WireRequest
-from relay.adapters.outbound.http.endpoint import Edit, Endpoint, edited, unchanged
+from relay.adapters.dialects import splice
+from relay.adapters.dialects.base import Dialect, EditMembers, Scene, WireRequest
+from relay.adapters.outbound.http.endpoint import Endpoint
 from relay.adapters.outbound.http.exchange import HttpExchange, Reading
 from relay.application.ports import Exchange, OnDisconnect, OriginalRequest, UpstreamCall
 from relay.domain.chat import ChatRequest
+
+type EditOf = Callable[[str], EditMembers | None]
+"""From a model's id to what is changed in requests for it."""
+
+
+def unedited(model: str) -> None:
+    """The `EditOf` of a provider that takes its dialect as it is."""
 
 
 def as_it_is(request: ChatRequest) -> ChatRequest:
@@ -29,7 +37,7 @@ class HttpBackend:
     completions: Dialect | None = None
     passes_through: bool = False
     prepare: Callable[[ChatRequest], ChatRequest] = as_it_is
-    edit: Edit = unchanged
+    edit_of: EditOf = unedited
     on_disconnect: OnDisconnect = "cancel"
 
     async def open(self, call: UpstreamCall) -> Exchange:
@@ -51,12 +59,14 @@ class HttpBackend:
         return self.dialect
 
     def _encoded(self, call: UpstreamCall, dialect: Dialect, *, passes: bool) -> WireRequest:
+        edit = self.edit_of(call.model)
         if passes:
-            wire = dialect.retarget(call.original.body, call.model, count_usage=call.stream)
-        else:
-            request = replace(call.original.decode(), model=call.model, stream=call.stream)
-            wire = dialect.encode_request(self.prepare(request))
-        return edited(wire, self.edit, call.model)
+            return dialect.retarget(call.original.body, call.model, count_usage=call.stream, edit=edit)
+        request = replace(call.original.decode(), model=call.model, stream=call.stream)
+        wire = dialect.encode_request(self.prepare(request))
+        if edit is None:
+            return wire
+        return splice.edited(splice.top_level(wire.body), edit, wire.path, wire.losses)
 
     def _scene(self, call: UpstreamCall) -> Scene:
         clock = self.endpoint.clock

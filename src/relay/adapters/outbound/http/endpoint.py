@@ -1,7 +1,8 @@
 """Where a provider is and how it is called: one request within its bulkhead, and what a refusal of it means."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from relay import __version__
 from relay.adapters.dialects.base import ProviderFault, WireRequest
@@ -62,9 +63,11 @@ class Endpoint:
         init=False, default_factory=dict, repr=False, compare=False
     )
 
-    async def post(self, wire: WireRequest, request_id: str, read_fault: ReadFault) -> HttpResponse:
+    def post(
+        self, wire: WireRequest, request_id: str, read_fault: ReadFault
+    ) -> Coroutine[Any, Any, HttpResponse]:
         """As `send`, of a `POST`."""
-        return await self.send("POST", wire, request_id, read_fault)
+        return self.send("POST", wire, request_id, read_fault)
 
     async def send(
         self, method: Method, wire: WireRequest, request_id: str, read_fault: ReadFault

@@ -17,7 +17,7 @@ from relay.adapters.outbound.providers.conversations import changes_anything
 from relay.adapters.outbound.providers.corrected_backend import CorrectedBackend
 from relay.adapters.outbound.providers.discovery import HttpModelLister
 from relay.adapters.outbound.providers.fitting_backend import FittingBackend
-from relay.adapters.outbound.providers.quirks import Quirks, apply, overlaid, with_system_prompt
+from relay.adapters.outbound.providers.quirks import Quirks, apply, edit_of, overlaid, with_system_prompt
 from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
 from relay.adapters.outbound.secrets import Key, find_key
 from relay.application.manage.models import ModelManagement
@@ -143,7 +143,7 @@ def _corrected_backend(
         completions=dialects[spec.completions] if spec.completions else None,
         passes_through=spec.pass_through and not prompt,
         prepare=partial(with_system_prompt, prompt=prompt) if prompt else as_it_is,
-        edit=lambda body, model: apply(body, quirks_of(model)),
+        edit_of=lru_cache(MAX_KNOWN_MODELS)(lambda model: edit_of(quirks_of(model))),
         on_disconnect=spec.on_disconnect,
     )
     spoken: set[DialectName] = {spec.dialect, *((spec.completions,) if spec.completions else ())}
@@ -151,7 +151,9 @@ def _corrected_backend(
         backend=backend,
         translating=replace(backend, passes_through=False),
         passes_for=frozenset(spoken if backend.passes_through else ()),
-        thinks_in_text=lambda model: any(quirks.thinking_tags for quirks in quirks_of(model)),
+        thinks_in_text=lru_cache(MAX_KNOWN_MODELS)(
+            lambda model: any(quirks.thinking_tags for quirks in quirks_of(model))
+        ),
         plain_tool_names=spec.dialect == "openai.chat",
     )
 

@@ -5,7 +5,7 @@ so JSON that was asked for has no fence. Only a name of a tool that would be ref
 think in its text, makes such a call one that is decoded and encoded anew.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from relay.adapters.outbound.providers.text_corrections import (
@@ -44,10 +44,13 @@ class CorrectedBackend:
         """As `ChatBackend.on_disconnect`."""
         return self.backend.on_disconnect
 
-    async def open(self, call: UpstreamCall) -> Exchange:
+    def open(self, call: UpstreamCall) -> Awaitable[Exchange]:
         """As `ChatBackend.open`; also raises what the client's body gives cause for."""
         if call.original.dialect in self.passes_for and self._may_pass(call):
-            return await self.backend.open(call)
+            return self.backend.open(call)
+        return self._translated(call)
+
+    async def _translated(self, call: UpstreamCall) -> Exchange:
         request = call.original.decode()
         names = ToolNames(request) if self.plain_tool_names else None
         if names:

@@ -3,7 +3,7 @@
 A client's own body passes as it is where bytes pass, unless its model would refuse such turns.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from relay.adapters.outbound.providers.conversations import changes_turns, fitted
@@ -29,11 +29,14 @@ class FittingBackend:
         """As `ChatBackend.on_disconnect`."""
         return self.backend.on_disconnect
 
-    async def open(self, call: UpstreamCall) -> Exchange:
+    def open(self, call: UpstreamCall) -> Awaitable[Exchange]:
         """As `ChatBackend.open`; also raises what the client's body gives cause for."""
         quirks = self.quirks_of(call.model)
         if call.original.dialect in self.passes_for and not changes_turns(quirks):
-            return await self.backend.open(call)
+            return self.backend.open(call)
+        return self._fitted(call, quirks)
+
+    async def _fitted(self, call: UpstreamCall, quirks: Quirks) -> Exchange:
         found = fitted(call.original.decode(), quirks)
         original = replace(call.original, decode=lambda: found.request)
         exchange = await self.translating.open(replace(call, original=original))

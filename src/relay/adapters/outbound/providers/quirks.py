@@ -30,15 +30,15 @@ A provider that needs more needs a module of its own, not another word.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
 from relay.adapters.dialects import lenient
+from relay.adapters.dialects.base import EditMembers, Members
 from relay.adapters.dialects.splice import assemble, raw, top_level
 from relay.domain.chat import EFFORTS, ChatRequest, Effort, Message, Text
-
-type Members = dict[str, msgspec.Raw]
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,10 +92,21 @@ def overlaid(quirks: Iterable[Quirks]) -> Quirks:
 
 def apply(body: bytes, quirks: Iterable[Quirks]) -> tuple[bytes, tuple[str, ...]]:
     """The edited body, and the names of the fields that were lost in it."""
-    edits = [quirk for quirk in quirks if quirk.edits_body]
-    if not edits:
+    edit = edit_of(quirks)
+    if edit is None:
         return body, ()
     members = top_level(body)
+    losses = edit(members)
+    return assemble(members), losses
+
+
+def edit_of(quirks: Iterable[Quirks]) -> EditMembers | None:
+    """What the quirks come to, as one edit; `None` when they change nothing."""
+    edits = [quirk for quirk in quirks if quirk.edits_body]
+    return partial(_edit, edits) if edits else None
+
+
+def _edit(edits: Sequence[Quirks], members: Members) -> tuple[str, ...]:
     losses: list[str] = []
     efforts = next((edit.efforts for edit in reversed(edits) if edit.efforts is not None), None)
     if efforts is not None:
@@ -107,7 +118,7 @@ def apply(body: bytes, quirks: Iterable[Quirks]) -> tuple[bytes, tuple[str, ...]
             members.setdefault(name, raw(value))
         for name, meanings in edit.value_map.items():
             _translate(members, name, meanings)
-    return assemble(members), tuple(dict.fromkeys(losses))
+    return tuple(dict.fromkeys(losses))
 
 
 def nearest(effort: Effort, taken: Sequence[Effort]) -> Effort | None:

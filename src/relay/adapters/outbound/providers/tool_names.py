@@ -19,13 +19,12 @@ _OTHER = re.compile(r"[^A-Za-z0-9_-]")
 _DIGEST_CHARACTERS = 8
 _KEPT_CHARACTERS = 50  # and room for the digest, and for a number where two digests are the same
 
-_HAS_TOOLS = (b'"tools"', b'"functions"')
 _ODD_NAME = re.compile(rb'"name"\s*:\s*"(?:[A-Za-z0-9_-]{65}|[A-Za-z0-9_-]*[^A-Za-z0-9_"-])')
 
 
 def may_be_odd(body: bytes) -> bool:
     """Whether a body of OpenAI's chat may hold such a name; most that may not are told so without being decoded."""
-    return any(word in body for word in _HAS_TOOLS) and _ODD_NAME.search(body) is not None
+    return (b'"tools"' in body or b'"functions"' in body) and _ODD_NAME.search(body) is not None
 
 
 class ToolNames:
