@@ -112,10 +112,10 @@ async def test_the_books_tell_what_was_asked_and_used(path: str) -> None:
     answer = await post(listener, path, body(path), **{"x-relay-tags": "team:search"})
     (started,), (ended,) = listener.books.started, listener.books.ended
     assert started.request_id == answer.headers["x-request-id"]
-    assert started.dialect == {EMBED: "ollama.embed", LEGACY: "ollama.embeddings"}.get(
+    assert started.context.dialect == {EMBED: "ollama.embed", LEGACY: "ollama.embeddings"}.get(
         path, "openai.embeddings"
     )
-    assert [str(tag) for tag in started.tags] == ["team:search"]
+    assert [str(tag) for tag in started.context.tags] == ["team:search"]
     assert (ended.outcome, ended.usage) == ("ok", Usage(input_tokens=7))
 
 

@@ -103,7 +103,7 @@ async def test_the_books_name_the_dialect_and_estimate_the_prompt(path: str) -> 
     listener = listening()
     await ask(path, listener, prompt="x" * 400, suffix="")
     (started,), (ended,) = listener.books.started, listener.books.ended
-    assert started.dialect == {GENERATE: "ollama.generate", COMPLETIONS: "openai.completions"}[path]
+    assert started.context.dialect == {GENERATE: "ollama.generate", COMPLETIONS: "openai.completions"}[path]
     assert 100 <= started.input_tokens_estimate <= 101
     assert (ended.outcome, ended.usage.total_tokens) == ("ok", 14)
 

@@ -105,7 +105,7 @@ def offences(route: Route, answer: Answer) -> Iterator[str]:
 
 def forwarded_offences(thrown: Target) -> Iterator[str]:
     """Each body that left is JSON, and names the model of the books to whoever reads it, however they read."""
-    started = [record.model for record in thrown.listener.books.started]
+    started = [record.context.model for record in thrown.listener.books.started]
     thrown.listener.books.started.clear()
     for request in thrown.forwarded():
         if not (models := models_in(request.body)) <= set(started) or len(models) != 1:

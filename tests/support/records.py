@@ -1,8 +1,9 @@
 """Short ways to spell ledger records in tests."""
 
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
-from relay.domain.ledger import AttemptEnded, AttemptStarted, LedgerEntry
+from relay.domain.ledger import AttemptContext, AttemptEnded, AttemptStarted, LedgerEntry
 from relay.domain.resolution import TraceStep
 from relay.domain.tags import Tag
 from relay.domain.usage import Usage
@@ -13,6 +14,9 @@ AT_MS = 1_790_000_000_000
 def event_id(number: int) -> str:
     """The id of the n-th attempt of a test: ids sort as their numbers do."""
     return f"01a20de7-0000-7000-8000-{number:012x}"
+
+
+_OF_CONTEXT = tuple(field.name for field in dataclass_fields(AttemptContext))
 
 
 def started(number: int = 1, /, **changes: Any) -> AttemptStarted:
@@ -39,7 +43,9 @@ def started(number: int = 1, /, **changes: Any) -> AttemptStarted:
         "client": "127.0.0.1",
         "input_tokens_estimate": 12,
     }
-    return AttemptStarted(**(fields | changes))
+    fields |= changes
+    context = AttemptContext(**{name: fields.pop(name) for name in _OF_CONTEXT if name in fields})
+    return AttemptStarted(context=context, **fields)
 
 
 def ended(number: int = 1, /, **changes: Any) -> AttemptEnded:

@@ -18,11 +18,11 @@ import anyio
 from relay.application.attempt_scope import AttemptScope, Deadlines
 from relay.application.calls import Call
 from relay.application.metering import Meter
-from relay.application.plan_call import Plan
+from relay.application.plan_call import MAX_REMEMBERED, Plan
 from relay.application.ports import AcceptedCall, AnyReply, Clock, Hangup, Ids, Ledger, ReplyHead
 from relay.domain.catalog import Target
 from relay.domain.errors import Internal, RelayError, TimedOut, UpstreamError
-from relay.domain.ledger import AttemptEnded, AttemptStarted, Outcome
+from relay.domain.ledger import AttemptContext, AttemptEnded, AttemptStarted, Outcome
 from relay.domain.usage import Usage, UsageSource
 
 CLOSE_S = 2.0
@@ -63,6 +63,9 @@ class Attempts:
     ids: Ids
     limits: AttemptLimits
     deadlines: Deadlines = field(init=False, default_factory=Deadlines)
+    _contexts: dict[tuple[int, int, str, bool, str], tuple[Plan, Target, AttemptContext]] = field(
+        init=False, default_factory=dict
+    )
 
     async def __call__(
         self,
@@ -89,27 +92,43 @@ class Attempts:
         if failure is not None:
             raise failure
 
-    def _started(self, call: Call, plan: Plan, target: Target, attempt: int) -> AttemptStarted:
-        key = call.caller.key
+    def _started(self, call: Call, plan: Plan, target: Target, number: int) -> AttemptStarted:
         return AttemptStarted(
             id=self.ids.new(),
             request_id=call.request_id,
-            attempt=attempt,
             at_ms=self.clock.unix_ms(),
-            provider=target.provider,
-            model=target.model,
-            name_asked=plan.name,
-            resolved_by=plan.resolved_by,
-            dialect=call.dialect,
-            stream=call.stream,
-            virtual=plan.virtual,
-            trace=plan.trace,
-            key_id=key.public_id if key else "",
-            key_name=key.name if key else "",
-            tags=plan.tags,
-            client=call.client,
+            context=self._context(call, plan, target, number),
             input_tokens_estimate=call.input_tokens_estimate,
         )
+
+    def _context(self, call: Call, plan: Plan, target: Target, number: int) -> AttemptContext:
+        """Remembered, as plans are."""
+        asked = (id(plan), number, call.dialect, call.stream, call.client)
+        known = self._contexts.get(asked)
+        if known is None or known[0] is not plan or known[1] is not target:
+            if len(self._contexts) >= MAX_REMEMBERED:
+                self._contexts.clear()
+            known = self._contexts[asked] = (plan, target, _context_of(call, plan, target, number))
+        return known[2]
+
+
+def _context_of(call: Call, plan: Plan, target: Target, number: int) -> AttemptContext:
+    key = call.caller.key
+    return AttemptContext(
+        attempt=number,
+        provider=target.provider,
+        model=target.model,
+        name_asked=plan.name,
+        resolved_by=plan.resolved_by,
+        dialect=call.dialect,
+        stream=call.stream,
+        virtual=plan.virtual,
+        trace=plan.trace,
+        key_id=key.public_id if key else "",
+        key_name=key.name if key else "",
+        tags=plan.tags,
+        client=call.client,
+    )
 
 
 class Attempt:
@@ -245,11 +264,12 @@ class Attempt:
         return self._exchange.status if self._exchange is not None else 0
 
     def _head(self, losses: Sequence[str] = ()) -> ReplyHead:
+        context = self.started.context
         return ReplyHead(
-            provider=self.started.provider,
-            model=self.started.model,
-            resolved_by=self.started.resolved_by,
-            attempts=self.started.attempt,
+            provider=context.provider,
+            model=context.model,
+            resolved_by=context.resolved_by,
+            attempts=context.attempt,
             losses=tuple(losses),
         )
 

@@ -16,17 +16,14 @@ type AttemptRole = Literal["main", "designator"]
 
 
 @value
-class AttemptStarted:
-    """Written before the provider is called.
+class AttemptContext:
+    """What is the same for all attempts that one caller's calls by one name make at one target.
 
-    `id` is a UUIDv7 of the relay's own. `at_ms` is unix milliseconds. `key_id` and `key_name` are empty for a
-    caller without a key. `input_tokens_estimate` counts for the row when the provider never reports.
+    `key_id` and `key_name` are empty for a caller without a key, `client` is the caller's address. `attempt` counts
+    the attempts of a call from 1.
     """
 
-    id: str
-    request_id: str
     attempt: int
-    at_ms: int
     provider: str
     model: str
     name_asked: str
@@ -40,6 +37,20 @@ class AttemptStarted:
     key_name: str = ""
     tags: tuple[Tag, ...] = ()
     client: str = ""
+
+
+@value
+class AttemptStarted:
+    """Written before the provider is called.
+
+    `id` is a UUIDv7 of the relay's own. `at_ms` is unix milliseconds. `input_tokens_estimate` counts for the row
+    when the provider never reports.
+    """
+
+    id: str
+    request_id: str
+    at_ms: int
+    context: AttemptContext
     input_tokens_estimate: int = 0
 
 

@@ -4,8 +4,9 @@
 `None` was not reported; zero was reported as zero. The names are those of the price tables.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from operator import attrgetter
 from typing import Literal, Self
 
 from relay.domain.values import value
@@ -51,7 +52,11 @@ class Usage:
 
     def counts(self) -> dict[str, int]:
         """The reported classes only, in the order of the vector."""
-        return {name: value for name in USAGE_CLASSES if (value := getattr(self, name)) is not None}
+        return {
+            name: count
+            for name, count in zip(USAGE_CLASSES, _counts_of(self), strict=True)
+            if count is not None
+        }
 
     def merged(self, later: Self) -> Self:
         """This vector with every count that `later` reports: cumulative reports, the last one wins."""
@@ -64,3 +69,4 @@ class Usage:
 
 
 USAGE_CLASSES: tuple[str, ...] = tuple(field.name for field in fields(Usage))
+_counts_of: Callable[[Usage], tuple[int | None, ...]] = attrgetter(*USAGE_CLASSES)

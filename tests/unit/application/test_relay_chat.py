@@ -147,9 +147,12 @@ async def test_an_error_before_any_content_moves_on_to_the_next_target_of_a_pool
     assert reply.text() == "tok "
     assert reply.heads[-1].provider == "good"
     assert reply.heads[-1].attempts == 2
-    assert [(start.attempt, start.provider) for start in books.started] == [(1, "bad"), (2, "good")]
+    assert [(start.context.attempt, start.context.provider) for start in books.started] == [
+        (1, "bad"),
+        (2, "good"),
+    ]
     assert [entry.outcome for entry in books.ended] == ["error", "ok"]
-    assert {start.resolved_by for start in books.started} == {"pool"}
+    assert {start.context.resolved_by for start in books.started} == {"pool"}
 
 
 async def test_a_request_the_provider_rejects_is_not_tried_elsewhere() -> None:
@@ -330,6 +333,13 @@ async def test_the_provider_gets_its_own_id_and_the_client_its_own_name() -> Non
     assert reply.heads[-1].losses == ("top_k",)
     assert books.ended[0].losses == ("top_k",)
     started = books.started[0]
-    assert (started.name_asked, started.virtual, started.resolved_by) == ("sonnet", "Sonnet", "alias")
-    assert [(str(tag), tag.source) for tag in started.tags] == [("team:web", "alias"), ("tag:bob", "model")]
-    assert [step.step for step in started.trace if step.found] == ["alias", "prefix"]
+    assert (started.context.name_asked, started.context.virtual, started.context.resolved_by) == (
+        "sonnet",
+        "Sonnet",
+        "alias",
+    )
+    assert [(str(tag), tag.source) for tag in started.context.tags] == [
+        ("team:web", "alias"),
+        ("tag:bob", "model"),
+    ]
+    assert [step.step for step in started.context.trace if step.found] == ["alias", "prefix"]

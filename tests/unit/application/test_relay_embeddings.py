@@ -86,7 +86,11 @@ async def test_an_answer_is_passed_on_and_booked_as_reported() -> None:
     assert reply.finished is not None
     assert reply.finished.response.vectors == (vector(0.0, 1.0), vector(1.0, 1.0))
     (started,), (ended,) = books.started, books.ended
-    assert (started.dialect, started.stream, started.model) == ("openai.embeddings", False, "embed")
+    assert (started.context.dialect, started.context.stream, started.context.model) == (
+        "openai.embeddings",
+        False,
+        "embed",
+    )
     assert (ended.id, ended.outcome, ended.status) == (started.id, "ok", 200)
     assert (ended.usage, ended.usage_source) == (Usage(input_tokens=6), "reported")
     assert ended.first_ms is not None
@@ -157,7 +161,7 @@ async def test_a_pool_goes_on_to_its_next_target(trouble: Exception) -> None:
     await relay_embeddings(books, backends, [pool])(embed_call("vectors"), reply, ManualHangup())
     assert (reply.heads[-1].provider, reply.heads[-1].attempts) == ("good", 2)
     assert [entry.outcome for entry in books.ended] == ["error", "ok"]
-    assert [start.attempt for start in books.started] == [1, 2]
+    assert [start.context.attempt for start in books.started] == [1, 2]
 
 
 async def test_what_one_provider_rejects_is_not_tried_elsewhere() -> None:
@@ -279,8 +283,12 @@ async def test_a_keys_models_and_an_aliass_tags_count_as_for_chat() -> None:
     await use_case(embed_call("vectors@bob"), RecordingEmbedReply(), ManualHangup())
     assert (backend.calls[0].model, backend.calls[0].echo) == ("Embed-X", "vectors@bob")
     (started,) = books.started
-    assert (started.name_asked, started.virtual, started.resolved_by) == ("vectors", "Vectors", "alias")
-    assert [str(tag) for tag in started.tags] == ["team:search", "tag:bob"]
+    assert (started.context.name_asked, started.context.virtual, started.context.resolved_by) == (
+        "vectors",
+        "Vectors",
+        "alias",
+    )
+    assert [str(tag) for tag in started.context.tags] == ["team:search", "tag:bob"]
     key = KeyRecord(public_id="k", name="web", digest=b"", models=("other/*",))
     with pytest.raises(Forbidden):
         await use_case(embed_call("vectors", key=key), RecordingEmbedReply(), ManualHangup())

@@ -1,14 +1,20 @@
 """The ledger's records of an attempt that a crash cut short."""
 
-from relay.domain.ledger import AttemptStarted, interrupted
+from relay.domain.ledger import AttemptContext, AttemptStarted, interrupted
 from relay.domain.usage import Usage
 
 
 def started(estimate: int) -> AttemptStarted:
-    return AttemptStarted(
-        id="01", request_id="r", attempt=1, at_ms=1, provider="p", model="m", name_asked="m",
-        resolved_by="search", dialect="openai.chat", stream=True, input_tokens_estimate=estimate,
-    )  # fmt: skip
+    context = AttemptContext(
+        attempt=1,
+        provider="p",
+        model="m",
+        name_asked="m",
+        resolved_by="search",
+        dialect="openai.chat",
+        stream=True,
+    )
+    return AttemptStarted(id="01", request_id="r", at_ms=1, context=context, input_tokens_estimate=estimate)
 
 
 def test_an_interrupted_attempt_keeps_its_start_and_the_estimate() -> None:

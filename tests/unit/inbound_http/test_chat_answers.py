@@ -120,8 +120,14 @@ async def test_tags_and_the_callers_address_reach_the_ledger() -> None:
     }
     await call(listener.api, "POST", OPENAI, headers=headers, body=body(OPENAI, "up/basic@job:7"))
     (started,) = listener.books.started
-    assert {str(tag) for tag in started.tags} == {"tag:alice", "project:x", "team:web", "env:prod", "job:7"}
-    assert started.client == "127.0.0.1"
+    assert {str(tag) for tag in started.context.tags} == {
+        "tag:alice",
+        "project:x",
+        "team:web",
+        "env:prod",
+        "job:7",
+    }
+    assert started.context.client == "127.0.0.1"
     assert started.request_id == listener.lines[0].request_id
 
 

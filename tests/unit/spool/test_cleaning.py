@@ -70,8 +70,8 @@ def test_the_largest_record_there_can_be_fits_into_a_frame() -> None:
             trace=(TraceStep(step="redirect", name=wide, found=wide),) * 1000,
         )
     )
-    assert len(start.tags) == MAX_TAGS
-    assert len(start.trace) == MAX_TRACE_STEPS
+    assert len(start.context.tags) == MAX_TAGS
+    assert len(start.context.trace) == MAX_TRACE_STEPS
     assert len(encode(start)) < MAX_PAYLOAD_BYTES
     assert len(clean_ended(ended(losses=("x",) * 1000)).losses) == MAX_LOSSES
 

@@ -48,7 +48,7 @@ def test_what_is_written_is_cleaned_first(tmp_path: Path) -> None:
     spool.close()
     (record,) = contents(tmp_path)
     assert isinstance(record, AttemptStarted)
-    assert record.model == "a\ufffdb"
+    assert record.context.model == "a\ufffdb"
 
 
 def test_no_file_is_made_before_there_is_something_to_write(tmp_path: Path) -> None:

@@ -6,14 +6,15 @@ written, no such row can block the books later. A clean record is returned as it
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from operator import attrgetter
 
-from relay.domain.ledger import AttemptEnded, AttemptStarted
+from relay.domain.ledger import AttemptContext, AttemptEnded, AttemptStarted
 from relay.domain.names import MAX_NAME_CHARACTERS
 from relay.domain.resolution import Trace, TraceStep
 from relay.domain.tags import Tag
-from relay.domain.usage import MAX_COUNT, USAGE_CLASSES, Usage
+from relay.domain.usage import MAX_COUNT, Usage
 
 MAX_TEXT_CHARACTERS = MAX_NAME_CHARACTERS
 MAX_TAGS = 32
@@ -23,9 +24,7 @@ MAX_UNIX_MS = 253_402_300_799_999
 """The last millisecond of year 9999, where calendars of programs end."""
 
 _UNWANTED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_texts_of_start = attrgetter(
-    "id",
-    "request_id",
+_texts_of_context = attrgetter(
     "provider",
     "model",
     "name_asked",
@@ -36,36 +35,46 @@ _texts_of_start = attrgetter(
     "key_name",
     "client",
 )
-_counts_of_usage = attrgetter(*USAGE_CLASSES)
 
 
-def clean_started(started: AttemptStarted) -> AttemptStarted:
-    """The start as it can be stored."""
-    texts = [*_texts_of_start(started)]
-    for tag in started.tags:
+def clean_context(context: AttemptContext) -> AttemptContext:
+    """The context as it can be stored."""
+    texts = [*_texts_of_context(context)]
+    for tag in context.tags:
         texts += (tag.key, tag.value)
-    for step in started.trace:
+    for step in context.trace:
         texts += (step.name, step.found)
     is_clean = (
         _are_clean(texts)
-        and len(started.tags) <= MAX_TAGS
-        and len(started.trace) <= MAX_TRACE_STEPS
+        and len(context.tags) <= MAX_TAGS
+        and len(context.trace) <= MAX_TRACE_STEPS
+        and 0 <= context.attempt <= MAX_COUNT
+    )
+    return context if is_clean else _cleaned_context(context)
+
+
+def clean_started(started: AttemptStarted, context: AttemptContext) -> AttemptStarted:
+    """The start as it can be stored, with `context`, which is its own, cleaned."""
+    is_clean = (
+        context is started.context
+        and (started.id + started.request_id).isprintable()
+        and len(started.request_id) <= MAX_TEXT_CHARACTERS
         and 0 <= started.at_ms <= MAX_UNIX_MS
-        and 0 <= started.attempt <= MAX_COUNT
         and 0 <= started.input_tokens_estimate <= MAX_COUNT
     )
-    return started if is_clean else _cleaned_start(started)
+    return started if is_clean else _cleaned_start(started, context)
 
 
-def clean_ended(ended: AttemptEnded) -> AttemptEnded:
-    """The end as it can be stored. A negative count is no count: it is left out."""
+def clean_ended(ended: AttemptEnded, counts: Mapping[str, int]) -> AttemptEnded:
+    """The end, whose usage has these counts, as it can be stored. A negative count is no count: it is left out."""
+    has_texts = ended.error_code or ended.losses
     is_clean = (
-        _are_clean([ended.id, ended.error_code, *ended.losses])
+        (_are_clean([ended.id, ended.error_code, *ended.losses]) if has_texts else ended.id.isprintable())
         and len(ended.losses) <= MAX_LOSSES
         and 0 <= ended.status <= MAX_COUNT
         and 0 <= ended.duration_ms <= MAX_COUNT
         and (ended.first_ms is None or 0 <= ended.first_ms <= MAX_COUNT)
-        and _are_counts(_counts_of_usage(ended.usage))
+        and (not counts or (min(counts.values()) >= 0 and max(counts.values()) <= MAX_COUNT))
     )
     return ended if is_clean else _cleaned_end(ended)
 
@@ -83,30 +92,32 @@ def _are_clean(texts: list[str]) -> bool:
     )
 
 
-def _are_counts(counts: tuple[int | None, ...]) -> bool:
-    reported = list(filter(None, counts))  # neither what is missing nor zero can be wrong
-    return not reported or (min(reported) > 0 and max(reported) <= MAX_COUNT)
-
-
-def _cleaned_start(started: AttemptStarted) -> AttemptStarted:
+def _cleaned_start(started: AttemptStarted, context: AttemptContext) -> AttemptStarted:
     return replace(
         started,
         id=clean_text(started.id),
         request_id=clean_text(started.request_id),
-        provider=clean_text(started.provider),
-        model=clean_text(started.model),
-        name_asked=clean_text(started.name_asked),
-        resolved_by=clean_text(started.resolved_by),
-        dialect=clean_text(started.dialect),
-        virtual=clean_text(started.virtual),
-        key_id=clean_text(started.key_id),
-        key_name=clean_text(started.key_name),
-        client=clean_text(started.client),
-        attempt=_clamped(started.attempt),
         at_ms=min(_clamped(started.at_ms), MAX_UNIX_MS),
+        context=context,
         input_tokens_estimate=_clamped(started.input_tokens_estimate),
-        tags=_cleaned_tags(started.tags),
-        trace=_cleaned_trace(started.trace),
+    )
+
+
+def _cleaned_context(context: AttemptContext) -> AttemptContext:
+    return replace(
+        context,
+        attempt=_clamped(context.attempt),
+        provider=clean_text(context.provider),
+        model=clean_text(context.model),
+        name_asked=clean_text(context.name_asked),
+        resolved_by=clean_text(context.resolved_by),
+        dialect=clean_text(context.dialect),
+        virtual=clean_text(context.virtual),
+        key_id=clean_text(context.key_id),
+        key_name=clean_text(context.key_name),
+        client=clean_text(context.client),
+        tags=_cleaned_tags(context.tags),
+        trace=_cleaned_trace(context.trace),
     )
 
 

@@ -13,7 +13,7 @@ from typing import assert_never
 
 import msgspec
 
-from relay.domain.ledger import AttemptEnded, AttemptStarted
+from relay.domain.ledger import AttemptContext, AttemptEnded, AttemptStarted
 
 type Record = AttemptStarted | AttemptEnded
 
@@ -38,15 +38,71 @@ class Scan:
     damaged: tuple[bytes, ...]
 
 
+class _Start(msgspec.Struct, gc=False):
+    """An `AttemptStarted` with its context as it was encoded before."""
+
+    id: str
+    request_id: str
+    at_ms: int
+    context: msgspec.Raw
+    input_tokens_estimate: int
+
+
+class _End(msgspec.Struct, omit_defaults=True, gc=False):
+    """An `AttemptEnded` with the counts that were reported, and no others."""
+
+    id: str
+    outcome: str
+    status: int
+    duration_ms: int
+    first_ms: int | None
+    usage: dict[str, int]
+    usage_source: str
+    error_code: str = ""
+    losses: tuple[str, ...] = ()
+
+
+def encode_context(context: AttemptContext) -> bytes:
+    """For `encode_start`."""
+    return _encode(context)
+
+
+def encode_start(started: AttemptStarted, context: bytes) -> bytes:
+    """One frame."""
+    start = _Start(
+        started.id, started.request_id, started.at_ms, msgspec.Raw(context), started.input_tokens_estimate
+    )
+    return _framed(_STARTED + _encode(start))
+
+
+def encode_end(ended: AttemptEnded, counts: dict[str, int]) -> bytes:
+    """One frame; `counts` are those of its usage."""
+    end = _End(
+        ended.id,
+        ended.outcome,
+        ended.status,
+        ended.duration_ms,
+        ended.first_ms,
+        counts,
+        ended.usage_source,
+        ended.error_code,
+        ended.losses,
+    )
+    return _framed(_ENDED + _encode(end))
+
+
 def encode(record: Record) -> bytes:
     """One frame."""
     match record:
         case AttemptStarted():
-            payload = _STARTED + _encode(record)
+            return encode_start(record, encode_context(record.context))
         case AttemptEnded():
-            payload = _ENDED + _encode(record)
+            return encode_end(record, record.usage.counts())
         case _:
             assert_never(record)
+
+
+def _framed(payload: bytes) -> bytes:
     return _HEAD.pack(MARK, len(payload), zlib.crc32(payload)) + payload
 
 

@@ -9,16 +9,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from relay.adapters.outbound.spool.cleaning import clean_ended, clean_started
+from relay.adapters.outbound.spool.cleaning import clean_context, clean_ended, clean_started
 from relay.adapters.outbound.spool.log import LIMIT_BYTES, SEGMENT_BYTES, SegmentLog
-from relay.adapters.outbound.spool.segment import Record, encode, last_number, segment_numbers
+from relay.adapters.outbound.spool.segment import (
+    Record,
+    encode_context,
+    encode_end,
+    encode_start,
+    last_number,
+    segment_numbers,
+)
 from relay.adapters.outbound.spool.syncing import force
 from relay.domain.errors import AccountingUnavailable
-from relay.domain.ledger import AttemptEnded, AttemptStarted
+from relay.domain.ledger import AttemptContext, AttemptEnded, AttemptStarted
+from relay.domain.values import ByIdentity
 
 RECENT_RECORDS = 4096
 MAX_UNWRITTEN = 65536
 """Of ends kept in memory: far more than can be in flight, as nothing begins while they wait."""
+
+KEPT_CONTEXTS = 4096
 
 UNAVAILABLE = "the relay's ledger cannot be written"
 
@@ -59,6 +69,7 @@ class Spool:
         )
         self._unwritten: deque[AttemptEnded] = deque(maxlen=MAX_UNWRITTEN)
         self._write_problem = ""
+        self._context = ByIdentity(_cleaned_and_encoded, KEPT_CONTEXTS)
 
     @property
     def problem(self) -> str:
@@ -67,13 +78,14 @@ class Spool:
 
     def begin(self, started: AttemptStarted) -> None:
         """See `Ledger.begin`."""
-        record = clean_started(started)
+        context, encoded = self._context(started.context)
+        record = clean_started(started, context)
         if self.log.problem:
             raise AccountingUnavailable(UNAVAILABLE)
         try:
             if self._unwritten:
                 self._write_waiting()
-            self._append(record, beyond_limit=False)
+            self._append(record, encode_start(record, encoded), beyond_limit=False)
         except OSError as error:
             self._write_problem = self._words(error)
             raise AccountingUnavailable(UNAVAILABLE) from error
@@ -81,7 +93,7 @@ class Spool:
 
     def end(self, ended: AttemptEnded) -> None:
         """See `Ledger.end`."""
-        self._unwritten.append(clean_ended(ended))
+        self._unwritten.append(ended)
         try:
             self._write_waiting()
         except OSError as error:
@@ -106,13 +118,23 @@ class Spool:
 
     def _write_waiting(self) -> None:
         while self._unwritten:
-            self._append(self._unwritten[0], beyond_limit=True)
+            ended = self._unwritten[0]
+            counts = ended.usage.counts()
+            record = clean_ended(ended, counts)
+            if record is not ended:
+                counts = record.usage.counts()
+            self._append(record, encode_end(record, counts), beyond_limit=True)
             self._unwritten.popleft()
 
-    def _append(self, record: Record, *, beyond_limit: bool) -> None:
-        frame = encode(record)
+    def _append(self, record: Record, frame: bytes, *, beyond_limit: bool) -> None:
         start = self.log.append(frame, beyond_limit=beyond_limit)
         self.recent.append(Recent(self.log.current, start, start + len(frame), record))
 
     def _words(self, error: OSError) -> str:
         return f"cannot write {self.folder}: {error.strerror or error}"
+
+
+def _cleaned_and_encoded(context: AttemptContext) -> tuple[AttemptContext, bytes]:
+    """Once for all attempts that have it."""
+    clean = clean_context(context)
+    return clean, encode_context(clean)

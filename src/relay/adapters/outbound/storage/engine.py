@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -111,13 +112,12 @@ class NewRows:
         table = row.metadata.tables[row.__tablename__]
         compiled = sqlite.insert(table).on_conflict_do_nothing().compile(dialect=engine.dialect)
         self._sql = str(compiled)
-        self._order = tuple(compiled.positiontup or ())
+        self._values = itemgetter(*(compiled.positiontup or ()))
 
     async def insert(self, session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> None:
         """Insert rows given as values by column, all columns of each."""
         connection = await session.connection()
-        order = self._order
-        await connection.exec_driver_sql(self._sql, [tuple([row[name] for name in order]) for row in rows])
+        await connection.exec_driver_sql(self._sql, list(map(self._values, rows)))
 
 
 @contextmanager

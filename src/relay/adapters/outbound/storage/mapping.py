@@ -9,14 +9,16 @@ from sqlalchemy import Row
 from relay.adapters.outbound.storage.tables import ApiKeyRow, ApiKeyTagRow
 from relay.application.report_usage import UsageRow
 from relay.domain.keys import KeyRecord
-from relay.domain.ledger import LedgerEntry
+from relay.domain.ledger import AttemptContext, LedgerEntry
 from relay.domain.resolution import Trace
 from relay.domain.tags import Tag
+from relay.domain.values import ByIdentity
 
 type Values = dict[str, object]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PUSD_DIGITS = 12
+KEPT_CONTEXTS = 1024
 _encode = msgspec.json.Encoder().encode
 _decode_tags = msgspec.json.Decoder(tuple[Tag, ...]).decode
 _decode_trace = msgspec.json.Decoder(Trace).decode
@@ -27,48 +29,58 @@ _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 def usage_event_values(entry: LedgerEntry) -> Values:
     """The whole row of `usage_event`. What it cost is not known yet."""
     started, ended = entry.started, entry.ended
+    usage = ended.usage
     return {
+        **_context_values(started.context),
         "id": started.id,
         "request_id": started.request_id,
-        "attempt": started.attempt,
-        "role": started.role,
         "at_ms": started.at_ms,
-        "key_id": started.key_id,
-        "key_name": started.key_name,
-        "tags": _text(started.tags),
-        "client": started.client,
-        "dialect": started.dialect,
-        "name_asked": started.name_asked,
-        "resolved_by": started.resolved_by,
-        "virtual": started.virtual,
-        "trace": _text(started.trace),
-        "provider": started.provider,
-        "model": started.model,
-        "stream": started.stream,
         "input_tokens_estimate": started.input_tokens_estimate,
         "outcome": ended.outcome,
         "status": ended.status,
         "error_code": ended.error_code,
         "first_ms": ended.first_ms,
         "duration_ms": ended.duration_ms,
-        "usage": _text(ended.usage.counts()),
+        "usage": _text(usage.counts()),
         "usage_source": ended.usage_source,
-        "input_tokens": ended.usage.input_tokens,
-        "cache_read_tokens": ended.usage.cache_read_tokens,
-        "cache_write_tokens": ended.usage.cache_write_tokens,
-        "output_tokens": ended.usage.output_tokens,
-        "output_reasoning_tokens": ended.usage.output_reasoning_tokens,
-        "losses": _text(ended.losses),
+        "input_tokens": usage.input_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "output_tokens": usage.output_tokens,
+        "output_reasoning_tokens": usage.output_reasoning_tokens,
+        "losses": _text(ended.losses) if ended.losses else "[]",
         "cost_pusd": None,
         "cost_state": "unknown",
     }
+
+
+def _values_of_context(context: AttemptContext) -> Values:
+    return {
+        "attempt": context.attempt,
+        "role": context.role,
+        "key_id": context.key_id,
+        "key_name": context.key_name,
+        "tags": _text(context.tags),
+        "client": context.client,
+        "dialect": context.dialect,
+        "name_asked": context.name_asked,
+        "resolved_by": context.resolved_by,
+        "virtual": context.virtual,
+        "trace": _text(context.trace),
+        "provider": context.provider,
+        "model": context.model,
+        "stream": context.stream,
+    }
+
+
+_context_values = ByIdentity(_values_of_context, KEPT_CONTEXTS)
 
 
 def usage_event_tag_values(entry: LedgerEntry) -> list[Values]:
     """The whole rows of `usage_event_tag`."""
     return [
         {"event_id": entry.started.id, "key": tag.key, "value": tag.value, "source": tag.source}
-        for tag in entry.started.tags
+        for tag in entry.started.context.tags
     ]
 
 
