@@ -18,7 +18,7 @@ MAX_MODEL_BYTES = 4096
 _BOUNDARY = re.compile(r'(?i);\s*boundary=(?:"([^"]*)"|([^\s;"]*))')
 _BOUNDARY_CHARACTERS = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _LINE_END = re.compile(rb"(--)?[ \t]*(?:\r\n|\Z)")
-_DISPOSITION = re.compile(rb"(?im)^content-disposition[ \t]*:[ \t]*form-data((?:.|\r\n[ \t])*)$")
+_DISPOSITION = re.compile(rb"(?im)^content-disposition[ \t]*:[ \t]*form-data(.*)$")
 _PARAMETER = re.compile(rb';\s*([\w*-]+)\s*=\s*("(?:[^"\\\r\n]|\\.)*"|[^\s;"]*)')
 
 
