@@ -16,6 +16,7 @@ from relay.adapters.outbound.system import SystemClock
 from relay.application.manage.models import ManagedProviders, ModelManagement
 from relay.application.ports import Backends, ChatBackend, EmbeddingBackend, EmbeddingBackends
 from relay.application.refresh_catalog import ListedProvider, RefreshCatalog
+from relay.application.relay_services import ServiceBackend, ServiceBackends
 from relay.configuration import Configuration
 from relay.domain.catalog import VirtualModel
 from relay.domain.names import normalise
@@ -23,7 +24,7 @@ from relay.domain.names import normalise
 type Environment = Mapping[str, str]
 
 
-class LiveBackends(Backends, EmbeddingBackends, ManagedProviders, Protocol):
+class LiveBackends(Backends, EmbeddingBackends, ServiceBackends, ManagedProviders, Protocol):
     """The live providers by name, for every kind of call."""
 
 
@@ -69,6 +70,11 @@ class ConfiguredProviders:
         """As `EmbeddingBackends.find_embedding`."""
         live = self._live.get(normalise(provider))
         return live.backends.find_embedding(provider) if live else None
+
+    def find_service(self, provider: str) -> ServiceBackend | None:
+        """As `ServiceBackends.find_service`."""
+        live = self._live.get(normalise(provider))
+        return live.backends.find_service(provider) if live else None
 
     def managed(self) -> Mapping[str, ModelManagement]:
         """As `ManagedProviders.managed`."""

@@ -3,6 +3,7 @@
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
+from relay.adapters.outbound.spool.cleaning import clean_context, clean_ended, clean_started
 from relay.domain.ledger import AttemptContext, AttemptEnded, AttemptStarted, LedgerEntry
 from relay.domain.resolution import TraceStep
 from relay.domain.tags import Tag
@@ -67,3 +68,13 @@ def ended(number: int = 1, /, **changes: Any) -> AttemptEnded:
 def entry(number: int = 1, /, **changes: Any) -> LedgerEntry:
     """A settled attempt; `changes` are of its end."""
     return LedgerEntry(started=started(number), ended=ended(number, **changes))
+
+
+def start_cleaned(start: AttemptStarted) -> AttemptStarted:
+    """As the spool writes it."""
+    return clean_started(start, clean_context(start.context))
+
+
+def end_cleaned(end: AttemptEnded) -> AttemptEnded:
+    """As the spool writes it."""
+    return clean_ended(end, end.usage.counts())

@@ -11,7 +11,7 @@ from typing import Self
 
 
 class AttemptScope:
-    """A stretch of the current task; `was_cut_short` is true when it ended early. Deadlines are of the loop's clock."""
+    """A stretch of the current task, up to a deadline of the loop's clock; `was_cut_short` when it ended early."""
 
     __slots__ = ("_cancelling", "_deadlines", "_is_cut", "_task", "deadline", "was_cut_short")
 

@@ -29,7 +29,7 @@ _SEND_TEXT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RelayEmbeddings:
     """Serves an embeddings call as `RelayChat` serves a chat.
 
@@ -44,6 +44,10 @@ class RelayEmbeddings:
     ids: Ids
     limits: AttemptLimits = AttemptLimits()
     plan_of: PlanCall = field(default_factory=Planner)
+    attempts: Attempts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.attempts = Attempts(ledger=self.ledger, clock=self.clock, ids=self.ids, limits=self.limits)
 
     async def __call__(self, call: EmbedCall, reply: EmbedReply, hangup: Hangup) -> None:
         """Returns when the reply is complete or its client is gone.
@@ -62,12 +66,11 @@ class RelayEmbeddings:
             live = [(target, backend) for target, backend in live if backend.takes_tokens]
         if not live:
             raise Unsupported(_SEND_TEXT, param="input")
-        attempts = Attempts(ledger=self.ledger, clock=self.clock, ids=self.ids, limits=self.limits)
         conversations = [
             (target, EmbedConversation(call=_upstream(call, target), backend=backend, reply=reply))
             for target, backend in live
         ]
-        await attempts(call, plan, conversations, reply, hangup)
+        await self.attempts(call, plan, conversations, reply, hangup)
 
     def _live(self, plan: Plan) -> Iterator[tuple[Target, EmbeddingBackend]]:
         for target in plan.targets:

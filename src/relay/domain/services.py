@@ -1,4 +1,4 @@
-"""The services beside chat and embeddings: what a provider may offer that the relay passes on without translating."""
+"""The services beside chat and embeddings: what providers offer that the relay passes on untranslated."""
 
 from typing import Literal
 

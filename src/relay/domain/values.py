@@ -6,7 +6,7 @@ from typing import dataclass_transform
 
 
 class ByIdentity[K, V]:
-    """Remembers what `make` made of an object, by the object itself: comparing values takes longer than making them."""
+    """Remembers what `make` made of an object, by the object itself: comparing values would take longer."""
 
     def __init__(self, make: Callable[[K], V], kept: int) -> None:
         self._make = make

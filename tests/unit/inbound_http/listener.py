@@ -26,6 +26,7 @@ from relay.application.manage.models import ManagedProviders, ManageModels
 from relay.application.ports import ChatBackend, EmbeddingBackend
 from relay.application.relay_chat import RelayChat
 from relay.application.relay_embeddings import RelayEmbeddings
+from relay.application.relay_services import RelayService, ServiceBackend
 from relay.domain.capabilities import Capabilities, Capability
 from relay.domain.catalog import Alias, Catalog, ModelEntry, ProviderEntry
 from relay.domain.keys import PUBLIC_BYTES, SECRET_BYTES, KeyRecord, digest, mint, public_id
@@ -136,6 +137,7 @@ def listening(
     catalog: Catalog = CATALOG,
     others: Mapping[str, ChatBackend] | None = None,
     embedders: Mapping[str, EmbeddingBackend] | None = None,
+    services: Mapping[str, ServiceBackend] | None = None,
     mode: AuthMode = "open",
     patience: Patience = DEFAULT_PATIENCE,
     max_in_flight: int = 256,
@@ -161,6 +163,14 @@ def listening(
         relay_embeddings=RelayEmbeddings(
             catalog=source,
             backends=NamedEmbeddingBackends(embedders or {}),
+            ledger=books,
+            clock=clock,
+            ids=ids,
+            limits=limits,
+        ),
+        relay_service=RelayService(
+            catalog=source,
+            backends=BackendsByName({}, service_by_name=services or {}),
             ledger=books,
             clock=clock,
             ids=ids,

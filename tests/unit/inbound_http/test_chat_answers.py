@@ -105,7 +105,7 @@ async def test_a_key_is_taken_from_each_header(path: str, header: str) -> None:
     value = f"Bearer {key}" if header == "authorization" else key
     answer = await call(listener.api, "POST", path, headers={header: value}, body=body(path))
     assert answer.status == 200
-    assert listener.books.started[0].key_name == "team"
+    assert listener.books.started[0].context.key_name == "team"
     assert listener.lines[0].key == "team"
     assert key not in repr(listener.lines)
 

@@ -71,8 +71,7 @@ async def test_the_watcher_tells_of_a_disconnect_and_ends() -> None:
 
 async def test_a_pulse_beats_whenever_it_is_due_and_no_more_once_stopped() -> None:
     beats = Beats(0.01)
-    beating = Beating(beats)
-    beating.start()
+    beating = Beating(beats, 0.01)
     with anyio.fail_after(1):
         while beats.count < 3:
             await anyio.sleep(0.005)
@@ -80,15 +79,6 @@ async def test_a_pulse_beats_whenever_it_is_due_and_no_more_once_stopped() -> No
     count = beats.count
     await anyio.sleep(0.03)
     assert beats.count == count
-
-
-async def test_a_pulse_that_is_never_due_is_not_beaten() -> None:
-    beats = Beats(None)
-    beating = Beating(beats)
-    beating.start()
-    await anyio.sleep(0.02)
-    beating.stop()
-    assert beats.count == 0
 
 
 async def test_a_beat_that_takes_its_time_is_not_overtaken_and_ends_with_the_stop() -> None:
@@ -101,8 +91,7 @@ async def test_a_beat_that_takes_its_time_is_not_overtaken_and_ends_with_the_sto
             self.count += 1
 
     slow = Slow(0.005)
-    beating = Beating(slow)
-    beating.start()
+    beating = Beating(slow, 0.005)
     await anyio.sleep(0.05)
     beating.stop()
     await anyio.sleep(0)

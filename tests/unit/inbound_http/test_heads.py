@@ -2,13 +2,16 @@
 
 import pytest
 
+from relay.adapters.inbound.http.asgi import fields_of
 from relay.adapters.inbound.http.heads import MAX_VALUE_CHARACTERS, Telling, header_value
 from relay.application.ports import ReplyHead
 
 
 def telling(*times: float) -> Telling:
     left = list(times)
-    return Telling(request_id="r1", now=lambda: left.pop(0), began_s=10.0, received_s=10.002)
+    told = Telling("r1", lambda: left.pop(0), 10.0)
+    told.received_s = 10.002
+    return told
 
 
 def head(**changes: object) -> ReplyHead:
@@ -36,14 +39,15 @@ def test_a_header_value_is_bounded() -> None:
 
 
 def test_before_an_attempt_only_the_request_is_named() -> None:
-    assert telling().headers("a/b") == [(b"content-type", b"a/b"), (b"x-request-id", b"r1")]
+    lines = telling(10.01).lines("a/b", total=False)
+    assert lines.startswith(b"content-type: a/b\r\nx-request-id: r1\r\nserver-timing: ")
 
 
 def test_the_last_attempt_prepared_is_told() -> None:
     told = telling(10.0, 10.0)
     told.prepare(head(attempts=1))
     told.prepare(head(provider="other", attempts=2, losses=("top_k", "min_p")))
-    assert dict(told.attempt_headers()) == {
+    assert dict(fields_of(told.attempt_lines())) == {
         b"x-relay-provider": b"other",
         b"x-relay-model": b"m",
         b"x-relay-resolved-by": b"prefix",
@@ -55,15 +59,14 @@ def test_the_last_attempt_prepared_is_told() -> None:
 def test_a_header_that_was_not_prepared_with_losses_has_none() -> None:
     told = telling(10.0)
     told.prepare(head())
-    assert b"x-relay-losses" not in dict(told.attempt_headers())
+    assert b"x-relay-losses" not in dict(fields_of(told.attempt_lines()))
 
 
 def test_the_phases_up_to_the_first_byte_add_up() -> None:
     told = telling(10.005, 10.105)
     told.prepare(head())
-    assert told.timing(total=False) == (
-        b"server-timing",
-        b"receive;dur=2.0, relay;dur=3.0, upstream;dur=100.0",
+    assert told.timing_line(total=False) == (
+        b"server-timing: receive;dur=2.0, relay;dur=3.0, upstream;dur=100.0\r\n"
     )
 
 
@@ -71,8 +74,9 @@ def test_the_first_attempt_starts_the_upstream_phase() -> None:
     told = telling(10.005, 10.105)
     told.prepare(head(attempts=1))
     told.prepare(head(attempts=2))
-    assert told.timing(total=True)[1].endswith(b"upstream;dur=100.0, total;dur=105.0")
+    assert told.timing_line(total=True).endswith(b"upstream;dur=100.0, total;dur=105.0\r\n")
 
 
 def test_without_an_attempt_all_the_time_is_the_relays() -> None:
-    assert telling(10.01).timing(total=False)[1] == b"receive;dur=2.0, relay;dur=8.0, upstream;dur=0.0"
+    line = telling(10.01).timing_line(total=False)
+    assert line == b"server-timing: receive;dur=2.0, relay;dur=8.0, upstream;dur=0.0\r\n"

@@ -7,7 +7,7 @@ import pytest
 
 from relay.adapters.inbound.http.asgi import Message
 from relay.adapters.inbound.http.hangup import Departure
-from relay.adapters.inbound.http.outlet import Outlet, no_abort, start_message
+from relay.adapters.inbound.http.outlet import Head, Outlet, no_abort
 from tests.unit.inbound_http.sent import Sent
 
 pytestmark = pytest.mark.anyio
@@ -17,8 +17,8 @@ def outlet(sent: Sent, *, stall_s: float = 5.0, abort: Callable[[], None] = no_a
     return Outlet(sent, Departure(), stall_s=stall_s, abort=abort)
 
 
-def start() -> Message:
-    return start_message(200, [(b"a", b"b")])
+def start() -> Head:
+    return Head(200, b"a: b\r\n", None)
 
 
 async def test_the_head_goes_before_the_first_part_and_only_there() -> None:

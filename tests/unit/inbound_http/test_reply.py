@@ -39,7 +39,7 @@ def outlet(sent: Sent, stall_s: float = 5.0, abort: Callable[[], None] = no_abor
 def made[R: (StreamedReply, WholeReply)](
     kind: Callable[..., R], sent: Sent, dialect: Dialect, *, out: Outlet | None = None, **more: Any
 ) -> R:
-    telling = Telling(request_id="r1", now=anyio.current_time, began_s=0.0, received_s=0.0)
+    telling = Telling("r1", anyio.current_time, 0.0)
     scene = Scene(id="r1", model="m", created=1, started_ns=1, clock_ns=lambda: 2)
     reply = kind(out or outlet(sent), telling, dialect, scene, **more)
     reply.prepare(head())
@@ -202,7 +202,7 @@ async def test_a_whole_raw_answer_passes_as_it_is() -> None:
 async def test_a_refusal_tells_of_the_attempt_that_failed() -> None:
     sent = Sent()
     out = outlet(sent)
-    telling = Telling(request_id="r1", now=anyio.current_time, began_s=0.0, received_s=0.0)
+    telling = Telling("r1", anyio.current_time, 0.0)
     telling.prepare(head(attempts=3))
     error = Limited("slow down", retry_after_s=6.2)
     await refuse(out, telling, error, OPENAI.encode_error(error))
@@ -215,8 +215,9 @@ async def test_a_refusal_tells_of_the_attempt_that_failed() -> None:
 
 async def keep(reply: StreamedReply, seconds: float) -> None:
     """Let it beat for a while."""
-    beating = Beating(reply)
-    beating.start()
+    due_in_s = reply.due_in()
+    assert due_in_s is not None
+    beating = Beating(reply, due_in_s)
     await anyio.sleep(seconds)
     beating.stop()
 

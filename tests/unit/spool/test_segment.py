@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.adapters.outbound.spool.cleaning import clean_ended, clean_started
 from relay.adapters.outbound.spool.segment import (
     MARK,
     MAX_PAYLOAD_BYTES,
@@ -18,11 +17,11 @@ from relay.adapters.outbound.spool.segment import (
     segment_numbers,
     segment_path,
 )
-from relay.domain.ledger import AttemptEnded, AttemptStarted
+from relay.domain.ledger import AttemptContext, AttemptEnded, AttemptStarted
 from relay.domain.resolution import TraceStep
 from relay.domain.tags import Tag
 from relay.domain.usage import USAGE_CLASSES, Usage
-from tests.support.records import ended, started
+from tests.support.records import end_cleaned, ended, start_cleaned, started
 
 FRAMES = [
     encode(record)
@@ -75,7 +74,7 @@ def test_records_after_a_hole_of_zeros_are_read() -> None:
 
 def test_a_text_cannot_pass_for_a_record() -> None:
     forged = encode(started(2)).decode("latin-1")
-    hostile = clean_started(started(1, name_asked=forged))
+    hostile = start_cleaned(started(1, name_asked=forged))
     damaged = bytearray(encode(hostile))
     damaged[5] ^= 0xFF
     assert MARK not in encode(hostile)[4:]
@@ -132,12 +131,9 @@ def test_numbers_of_quarantined_segments_are_not_used_again(tmp_path: Path) -> N
 
 texts = st.text(max_size=700)
 counts = st.integers(-(2**70), 2**70)
-starts = st.builds(
-    AttemptStarted,
-    id=texts,
-    request_id=texts,
+contexts = st.builds(
+    AttemptContext,
     attempt=counts,
-    at_ms=counts,
     provider=texts,
     model=texts,
     name_asked=texts,
@@ -148,8 +144,15 @@ starts = st.builds(
         st.builds(TraceStep, step=st.just("alias"), name=texts, found=texts), max_size=140
     ).map(tuple),
     tags=st.lists(st.builds(Tag, texts, texts, st.just("header")), max_size=40).map(tuple),
-    input_tokens_estimate=counts,
 )  # fmt: skip
+starts = st.builds(
+    AttemptStarted,
+    id=texts,
+    request_id=texts,
+    at_ms=counts,
+    context=contexts,
+    input_tokens_estimate=counts,
+)
 ends = st.builds(
     AttemptEnded,
     id=texts,
@@ -165,16 +168,16 @@ ends = st.builds(
 
 @given(starts)
 def test_any_start_once_cleaned_is_framed_and_read_back(record: AttemptStarted) -> None:
-    cleaned = clean_started(record)
+    cleaned = start_cleaned(record)
     assert scan(encode(cleaned)).records == (cleaned,)
-    assert clean_started(cleaned) == cleaned
+    assert start_cleaned(cleaned) == cleaned
 
 
 @given(ends)
 def test_any_end_once_cleaned_is_framed_and_read_back(record: AttemptEnded) -> None:
-    cleaned = clean_ended(record)
+    cleaned = end_cleaned(record)
     assert scan(encode(cleaned)).records == (cleaned,)
-    assert clean_ended(cleaned) == cleaned
+    assert end_cleaned(cleaned) == cleaned
 
 
 @given(st.binary(max_size=2000), st.lists(st.integers(0, 2000), max_size=3))

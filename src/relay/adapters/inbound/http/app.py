@@ -35,6 +35,7 @@ from relay.adapters.inbound.http.health import Readiness, ReadinessCheck, nothin
 from relay.adapters.inbound.http.hot_route import HotRoute
 from relay.adapters.inbound.http.ollama_loaded import keeping
 from relay.adapters.inbound.http.origins import BrowserGuard
+from relay.adapters.inbound.http.services import ServeService, service_routes
 from relay.adapters.inbound.http.several_prompts import each_prompt
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.authenticate import Authenticate
@@ -52,6 +53,7 @@ def create_api(
     *,
     relay_chat: ServeChat,
     relay_embeddings: ServeEmbeddings,
+    relay_service: ServeService,
     authenticate: Authenticate,
     list_models: ListModels,
     manage_models: ManageModels,
@@ -84,6 +86,7 @@ def create_api(
         patience=patience,
     )
     hot = _hot_routes(chat, keeping(loaded_models, relay_embeddings), catalog, loaded_models)
+    hot |= service_routes(chat, relay_service)
     readiness = Readiness(traffic, ready, degraded)
     dependencies = _dependencies(authenticate, list_models, manage_models, loaded_models, readiness)
     framework = _framework(hot, dependencies, log)

@@ -1,7 +1,7 @@
 """The ASGI types this listener is written against: loose ones, as every server and framework has its own."""
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 type Message = MutableMapping[str, Any]
 type Scope = MutableMapping[str, Any]
@@ -48,7 +48,8 @@ def extension(scope: Scope, name: str) -> Callable[..., Any] | None:
 
 def direct_answer(scope: Scope) -> DirectAnswer | None:
     """The extension `DIRECT`, if the server has it and nothing between it and the route changes answers."""
-    return cast(DirectAnswer | None, (scope.get("extensions") or {}).get(DIRECT))
+    found: DirectAnswer | None = (scope.get("extensions") or {}).get(DIRECT)
+    return found
 
 
 def fields_of(lines: bytes) -> RawHeaders:

@@ -63,7 +63,7 @@ class RequestCycle:
         self._owed_bytes = 0
 
     async def run(self, app: App, running: set[asyncio.Task[None]]) -> None:
-        """Have it answered, by one of the tasks that are `running`. What is not answered in full ends the connection."""
+        """Have it answered, by one of the `running` tasks. What is not answered in full ends the connection."""
         try:
             await app(self.scope, self.receive, self.send)
         except Exception as error:

@@ -18,11 +18,13 @@ from relay.adapters.outbound.providers.corrected_backend import CorrectedBackend
 from relay.adapters.outbound.providers.discovery import HttpModelLister
 from relay.adapters.outbound.providers.fitting_backend import FittingBackend
 from relay.adapters.outbound.providers.quirks import Quirks, apply, edit_of, overlaid, with_system_prompt
+from relay.adapters.outbound.providers.service_backend import HttpServiceBackend
 from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
 from relay.adapters.outbound.secrets import Key, find_key
 from relay.application.manage.models import ModelManagement
 from relay.application.ports import ChatBackend, Clock, EmbeddingBackend
 from relay.application.refresh_catalog import ListedProvider
+from relay.application.relay_services import ServiceBackend
 from relay.domain.catalog import ModelEntry
 from relay.domain.chat import DialectName
 from relay.domain.names import normalise
@@ -41,6 +43,7 @@ class BackendsByName:
     by_name: Mapping[str, ChatBackend]
     embedding_by_name: Mapping[str, EmbeddingBackend] = field(default_factory=dict)
     managed_by_name: Mapping[str, ModelManagement] = field(default_factory=dict)
+    service_by_name: Mapping[str, ServiceBackend] = field(default_factory=dict)
 
     def find(self, provider: str) -> ChatBackend | None:
         """As `Backends.find`."""
@@ -49,6 +52,10 @@ class BackendsByName:
     def find_embedding(self, provider: str) -> EmbeddingBackend | None:
         """As `EmbeddingBackends.find_embedding`."""
         return self.embedding_by_name.get(normalise(provider))
+
+    def find_service(self, provider: str) -> ServiceBackend | None:
+        """As `ServiceBackends.find_service`."""
+        return self.service_by_name.get(normalise(provider))
 
     def managed(self) -> Mapping[str, ModelManagement]:
         """As `ManagedProviders.managed`."""
@@ -67,14 +74,19 @@ def build_backends(
     chat: dict[str, ChatBackend] = {}
     embedding: dict[str, EmbeddingBackend] = {}
     managed: dict[str, ModelManagement] = {}
+    services: dict[str, ServiceBackend] = {}
     for spec in specs:
         endpoint = _endpoint(spec, key_of(spec, environ), http, clock)
         chat[normalise(spec.name)] = _backend(spec, endpoint, dialects)
         if spec.embeddings:
             embedding[normalise(spec.name)] = _embedding_backend(spec, endpoint)
+        if spec.services:
+            services[normalise(spec.name)] = HttpServiceBackend(
+                endpoint=endpoint, services=spec.services, read_fault=dialects[spec.dialect].decode_error
+            )
         if spec.manage:
             managed[spec.name] = HttpModelManagement(endpoint=endpoint)
-    return BackendsByName(chat, embedding, managed)
+    return BackendsByName(chat, embedding, managed, services)
 
 
 def build_listers(

@@ -17,10 +17,12 @@ import msgspec
 from relay.adapters.outbound.http.interface import DEFAULT_TIMEOUTS, ClientName, Timeouts
 from relay.adapters.outbound.http.request_head import is_callers_field
 from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks
+from relay.adapters.outbound.providers.service_backend import Service
 from relay.adapters.outbound.secrets import Secret
 from relay.application.ports import OnDisconnect
 from relay.domain.chat import ChatDialectName, CompletionDialectName
 from relay.domain.embeddings import EmbeddingDialectName
+from relay.domain.services import ServiceName
 
 type Discovery = Literal[
     "openai.models",
@@ -81,6 +83,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     not_chat: tuple[str, ...] = ()
     embeddings: tuple[EmbeddingDialectName, ...] = ()
     embedding_models: tuple[str, ...] = ()
+    services: dict[ServiceName, Service] = {}
     pass_through: bool = False
     on_disconnect: OnDisconnect = "cancel"
     quirks: Quirks = NO_QUIRKS
@@ -129,7 +132,7 @@ def configured(
         raise SpecError("unknown key: the section's own name is the provider's", key="name")
     own = tuple(listening)
     fields = {**row, **_moved(row, environ, own), **section, "name": name, "kind": kind}
-    for table in ("quirks", "profiles", "embedding_quirks", "auth", "headers"):
+    for table in ("quirks", "profiles", "embedding_quirks", "auth", "headers", "services"):
         ours, theirs = row.get(table), section.get(table)
         if isinstance(ours, dict) and isinstance(theirs, dict):
             fields[table] = {**ours, **theirs}
