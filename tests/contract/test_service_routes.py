@@ -77,7 +77,7 @@ async def test_a_model_that_nobody_lists_is_found_by_the_row_of_its_service(name
     assert answer.headers["content-type"] == "audio/mpeg"
     assert json.loads(http.requests[0].body)["model"] == name.removeprefix("openai/")
     [started], [ended] = listener.books.started, listener.books.ended
-    assert started.name_asked == name
+    assert started.context.name_asked == name
     assert ended.usage.counts() == {"characters": 5}
 
 
