@@ -134,7 +134,8 @@ def _embedding_backend(spec: ProviderSpec, endpoint: Endpoint) -> HttpEmbeddingB
 def _backend(spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]) -> ChatBackend:
     """The provider's calls, corrected, and behind a fitting of conversations where any of its models wants one."""
     backend = _corrected_backend(spec, endpoint, dialects)
-    if not any(map(changes_anything, (spec.quirks, *spec.profiles.values()))):
+    overrides = (quirks for _, quirks in spec.overrides)
+    if not any(map(changes_anything, (spec.quirks, *spec.profiles.values(), *overrides))):
         return backend
     return FittingBackend(
         backend=backend,
@@ -184,7 +185,8 @@ def _listed(
 
 def _quirks_of(spec: ProviderSpec, model: str) -> tuple[Quirks, ...]:
     name = model.lower()
-    profiles = (quirks for pattern, quirks in spec.profiles.items() if fnmatchcase(name, pattern.lower()))
+    every = (*spec.profiles.items(), *spec.overrides)
+    profiles = (quirks for pattern, quirks in every if fnmatchcase(name, pattern.lower()))
     return (spec.quirks, *profiles)
 
 
