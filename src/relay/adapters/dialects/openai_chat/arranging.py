@@ -13,6 +13,7 @@ from relay.adapters.dialects.foreign import unmarked
 from relay.adapters.dialects.freeform import as_json
 from relay.adapters.dialects.openai_chat.ids import DistinctIds, fitting
 from relay.adapters.dialects.openai_chat.images import split, typed
+from relay.adapters.dialects.openai_chat.reasoning_details import joined_seal
 from relay.domain.chat import (
     File,
     Image,
@@ -71,7 +72,10 @@ def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
     """Thinking, content, refusal, calls: the first and the third joined to one, empty texts left out."""
     thinking = "".join(part.text for part in parts if isinstance(part, Thinking))
     refusal = "".join(part.text for part in parts if isinstance(part, Refusal))
-    joined: list[Part] = [Thinking(text=thinking)] if thinking else []
+    seal = joined_seal(part for part in parts if isinstance(part, Thinking))
+    joined: list[Part] = []
+    if thinking or seal:
+        joined.append(Thinking(text=thinking, sealed=seal, origin="openai.chat" if seal else None))
     for part in parts:
         match part:
             case Thinking() | Refusal() | ToolCall() | Text(text=""):
@@ -109,9 +113,9 @@ _ORDER: _Tie = ("order", "")
 class Binder:
     """Gives each call a distinct id and each result the id of its call, in the order of the conversation.
 
-    `fit` makes an id one that the dialect takes, the same one each time. Made-up ids are numbered, so that they stay
-    when the conversation goes on: providers cache by prefix. Calls wait in queues by tie, the latest turn's first,
-    so that the work grows with the conversation and not with its square.
+    `fit` makes an id one that the dialect takes, the same one each time. Made-up ids are numbered, so that they
+    stay when the conversation goes on: providers cache by prefix. Calls wait in queues by tie, the latest turn's
+    first, so that the work grows with the conversation and not with its square.
     """
 
     def __init__(self, messages: Sequence[Message], fit: Callable[[str], str] = fitting) -> None:

@@ -13,7 +13,6 @@ from relay.adapters.outbound.http.embedding_backend import HttpEmbeddingBackend
 from relay.adapters.outbound.http.endpoint import Endpoint
 from relay.adapters.outbound.http.interface import UpstreamHttp
 from relay.adapters.outbound.http.model_management import HttpModelManagement
-from relay.adapters.outbound.providers.conversations import changes_anything
 from relay.adapters.outbound.providers.corrected_backend import CorrectedBackend
 from relay.adapters.outbound.providers.discovery import HttpModelLister
 from relay.adapters.outbound.providers.fitting_backend import FittingBackend
@@ -132,11 +131,8 @@ def _embedding_backend(spec: ProviderSpec, endpoint: Endpoint) -> HttpEmbeddingB
 
 
 def _backend(spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]) -> ChatBackend:
-    """The provider's calls, corrected, and behind a fitting of conversations where any of its models wants one."""
+    """The provider's calls, corrected, and behind a fitting of conversations."""
     backend = _corrected_backend(spec, endpoint, dialects)
-    overrides = (quirks for _, quirks in spec.overrides)
-    if not any(map(changes_anything, (spec.quirks, *spec.profiles.values(), *overrides))):
-        return backend
     return FittingBackend(
         backend=backend,
         translating=replace(backend, passes_for=frozenset()),
