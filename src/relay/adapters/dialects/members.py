@@ -51,7 +51,12 @@ def object_in(body: bytes) -> Members:
 
 def renamed(found: Members, name: str, value: str) -> bytes:
     """The object on one line, with a member set to a text and the rest as it was."""
-    payload = splice.assemble({**found, name: splice.raw(value)})
+    return one_line({**found, name: splice.raw(value)})
+
+
+def one_line(found: Members) -> bytes:
+    """The object on one line."""
+    payload = splice.assemble(found)
     for line_end in (b"\n", b"\r"):  # outside of strings they are white space, inside there are none
         payload = payload.replace(line_end, b" ")
     return payload

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from relay.adapters.dialects import (
+    cohere_v2,
     gemini_generate,
     ollama_chat,
     ollama_generate,
@@ -17,6 +18,7 @@ DIALECTS: Mapping[DialectName, Dialect] = {
     ollama_chat.DIALECT.name: ollama_chat.DIALECT,
     ollama_generate.DIALECT.name: ollama_generate.DIALECT,
     gemini_generate.DIALECT.name: gemini_generate.DIALECT,
+    cohere_v2.DIALECT.name: cohere_v2.DIALECT,
 }
 """Those that clients and providers speak."""
 

@@ -216,29 +216,34 @@ def _losses(request: ChatRequest) -> Iterator[str]:
     yield from format_losses(request)
     yield from foreign_losses(request, NAME)
     for message in request.messages:
-        if message.name is not None:
-            yield "messages.name"
-        for part in message.parts:
-            yield from _part_losses(part)
+        yield from _message_losses(message)
     for dialect, fields in request.extras.items():
         if dialect != NAME:
             yield from (f"{dialect}:{name}" for name, text in fields.items() if text.strip() not in _ABSENT)
+
+
+def _message_losses(message: Message) -> Iterator[str]:
+    if message.name is not None:
+        yield "messages.name"
+    for part in message.parts:
+        for each in (part, *(part.parts if isinstance(part, ToolResult) else ())):
+            yield from _part_losses(each)
 
 
 def _part_losses(part: Part) -> Iterator[str]:
     match part:
         case Refusal():
             yield "refusal"
+        case Thinking(origin=origin):
+            if origin != NAME and part.text:
+                yield "thinking"
         case Image(detail=detail):
             if detail not in (None, "auto"):
                 yield "image.detail"
         case ToolCall():
             if parsed_object(as_json(part).arguments) is None:
                 yield "tool_call.arguments"
-        case ToolResult(parts=parts):
-            for inner in parts:
-                yield from _part_losses(inner)
-        case Text() | Thinking() | Audio() | File() | Opaque():
+        case Text() | Audio() | File() | Opaque() | ToolResult():
             pass
         case _:
             assert_never(part)
