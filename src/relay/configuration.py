@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from relay.adapters.outbound.providers.overrides import read_overrides, with_overrides
 from relay.adapters.outbound.providers.sections import explained, read_section
 from relay.adapters.outbound.providers.spec import (
     Address,
@@ -17,6 +18,7 @@ from relay.adapters.outbound.providers.spec import (
     kinds,
 )
 from relay.domain.names import normalise
+from relay.domain.overrides import Override
 from relay.settings import ConfigurationError, Document, Finding, Flags, Mistake, Reading, Settings, read
 
 
@@ -26,6 +28,7 @@ class Configuration:
 
     settings: Settings
     providers: tuple[ProviderSpec, ...]
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,16 @@ class _Examination:
         named = {normalise(name) for name in settings.providers}
         from_environment, outside = self._found_in_environment()
         specs += [spec for spec in from_environment if normalise(spec.name) not in named]
+        overrides, wrong = read_overrides(settings.overrides)
+        findings += [finding.below("overrides") for finding in wrong]
         inside = [document.mistake(finding) for finding in (*findings, *self._across())]
+        configuration = Configuration(
+            settings=settings,
+            providers=tuple(with_overrides(spec, overrides) for spec in specs),
+            overrides=tuple(read.override for read in overrides),
+        )
         return Examined(
-            configuration=Configuration(settings=settings, providers=tuple(specs)),
+            configuration=configuration,
             document=document,
             mistakes=(*self.reading.mistakes, *inside, *outside),
         )

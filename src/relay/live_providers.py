@@ -20,6 +20,7 @@ from relay.application.relay_services import ServiceBackend, ServiceBackends
 from relay.configuration import Configuration
 from relay.domain.catalog import VirtualModel
 from relay.domain.names import normalise
+from relay.domain.overrides import Override
 
 type Environment = Mapping[str, str]
 
@@ -57,7 +58,7 @@ class ConfiguredProviders:
         self._environment = environment
         self._http = http
         self._live: dict[str, _Live] = {}
-        self._names: tuple[tuple[VirtualModel, ...], str | None] = ((), None)
+        self._names: tuple[tuple[VirtualModel, ...], str | None, tuple[Override, ...]] = ((), None, ())
         self.catalog = RefreshCatalog((), clock=SystemClock())
         self.replace(configuration)
 
@@ -91,7 +92,7 @@ class ConfiguredProviders:
         }
         listed = tuple(self._listed(configuration.providers, keys))
         settings = configuration.settings
-        names = (settings.virtual_models(), settings.server.default_model)
+        names = (settings.virtual_models(), settings.server.default_model, configuration.overrides)
         if list(live.items()) == list(self._live.items()) and names == self._names:
             return False
         self._live, self._names = live, names

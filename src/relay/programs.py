@@ -10,6 +10,7 @@ import msgspec
 from relay.adapters.inbound.cli.programs import (
     Checked,
     ExplainedName,
+    ImportedOverrides,
     ModelLine,
     Programs,
     Reloaded,
@@ -104,6 +105,18 @@ class CommandPrograms:
         if examined.mistakes:
             raise Refused(str(ConfigurationError(examined.mistakes)), BAD_CONFIGURATION)
         raise Refused(f"no relay serves {settings.database.path} now", NOT_REACHED)
+
+    def import_overrides(self, file: Path) -> ImportedOverrides:
+        """As `Programs.import_overrides`."""
+        from relay.adapters.outbound.providers.override_import import UnreadableRules, imported
+
+        try:
+            toml, remarks = imported(file.read_bytes())
+        except OSError as error:
+            raise Refused(f"{file} cannot be read: {error.strerror}") from None
+        except UnreadableRules as error:
+            raise Refused(f"{file}: {error}") from None
+        return ImportedOverrides(toml=toml, remarks=remarks)
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:
         """As `Programs.models`."""

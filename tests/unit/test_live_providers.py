@@ -136,3 +136,27 @@ async def test_without_providers_the_kinds_that_a_key_would_bring_are_told(tmp_p
     lines = live(configuration(tmp_path, ""), whole).in_force().lines
     assert {line.state for line in lines} == {"no key"}
     assert "openai" in {line.name for line in lines}
+
+
+async def test_an_override_changes_what_is_listed_and_a_later_one_takes_its_place(tmp_path: Path) -> None:
+    def entries(providers: ConfiguredProviders) -> list[tuple[str, int, bool]]:
+        [entry] = providers.catalog.current().providers
+        return [(model.id, model.context_tokens, model.base is not None) for model in entry.models]
+
+    off = '[overrides."a/n"]\ndisabled = true\n'
+    more = '[overrides."a/*"]\ncontext_tokens = 7\n'
+    providers = live(configuration(tmp_path, provider("a") + more), lambda request: listing("m", "n"))
+    await listed(providers, ["a/m", "a/n"])
+    assert entries(providers) == [("m", 7, True), ("n", 7, True)]
+    assert providers.replace(configuration(tmp_path, provider("a") + off))
+    assert entries(providers) == [("m", 0, False)]
+    assert providers.catalog.current().disabled == ("a/n",)
+    assert providers.replace(configuration(tmp_path, provider("a")))
+    assert entries(providers) == [("m", 0, False), ("n", 0, False)]
+
+
+async def test_an_override_says_how_a_model_wants_to_be_asked(tmp_path: Path) -> None:
+    text = provider("a") + '[overrides."a/o*"]\ndrop = ["temperature"]\ninstructions = "in_prompt"\n'
+    spec = configuration(tmp_path, text).providers[0]
+    [(pattern, quirks)] = spec.overrides
+    assert (pattern, quirks.drop, quirks.instructions) == ("o*", ("temperature",), "in_prompt")

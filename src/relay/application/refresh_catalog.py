@@ -16,6 +16,7 @@ import anyio
 from relay.application.ports import Clock
 from relay.domain.catalog import Catalog, ModelEntry, ProviderEntry, VirtualModel
 from relay.domain.errors import RelayError
+from relay.domain.overrides import Override, overridden
 
 
 class ModelLister(Protocol):
@@ -56,10 +57,14 @@ DEFAULT_TIMES = RefreshTimes()
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of one provider. `due_at` is of the monotonic clock, `wanted` ends the wait for it."""
+    """What is known of one provider: as it says it, and as it is shown.
+
+    `due_at` is of the monotonic clock, `wanted` ends the wait for it.
+    """
 
     provider: ListedProvider
     entry: ProviderEntry
+    shown: ProviderEntry
     due_at: float
     failures: int = 0
     wanted: anyio.Event = field(default_factory=anyio.Event)
@@ -74,6 +79,7 @@ class RefreshCatalog:
         virtuals: Sequence[VirtualModel] = (),
         default_model: str | None = None,
         *,
+        overrides: Sequence[Override] = (),
         clock: Clock,
         times: RefreshTimes = DEFAULT_TIMES,
     ) -> None:
@@ -82,7 +88,7 @@ class RefreshCatalog:
         self._version = 0
         self._known: dict[str, _Known] = {}
         self._changed = anyio.Event()
-        self.replace_config(providers, virtuals, default_model)
+        self.replace_config(providers, virtuals, default_model, overrides)
 
     def current(self) -> Catalog:
         """As `CatalogSource.current`."""
@@ -93,8 +99,10 @@ class RefreshCatalog:
         providers: Sequence[ListedProvider],
         virtuals: Sequence[VirtualModel],
         default_model: str | None,
+        overrides: Sequence[Override] = (),
     ) -> None:
         """Put a new configuration in force, at once and without waiting for anyone."""
+        self._overrides = tuple(overrides)
         self._known = {provider.name: self._taken_over(provider) for provider in providers}
         self._virtuals = tuple(virtuals)
         self._default_model = default_model
@@ -148,6 +156,7 @@ class RefreshCatalog:
             discovered_at=discovered_at,
             problem=problem,
         )
+        known.shown = overridden(known.entry, self._overrides)
         self._publish()
 
     def _wait_s(self, failures: int) -> float:
@@ -162,17 +171,23 @@ class RefreshCatalog:
             and known.provider.source is not None
             and known.provider.source == provider.source
         ):
-            return _Known(provider, known.entry, known.due_at, known.failures)
+            return self._shown(provider, known.entry, known.due_at, known.failures)
         entry = ProviderEntry(
             name=provider.name, kind=provider.kind, models=provider.models, problem=provider.problem
         )
-        return _Known(provider, entry, self._clock.monotonic())
+        return self._shown(provider, entry, self._clock.monotonic())
+
+    def _shown(
+        self, provider: ListedProvider, entry: ProviderEntry, due_at: float, failures: int = 0
+    ) -> _Known:
+        return _Known(provider, entry, overridden(entry, self._overrides), due_at, failures)
 
     def _publish(self) -> None:
         self._version += 1
         self._catalog = Catalog(
-            providers=tuple(known.entry for known in self._known.values()),
+            providers=tuple(known.shown for known in self._known.values()),
             virtuals=self._virtuals,
             default_model=self._default_model,
             version=self._version,
+            disabled=tuple(override.pattern for override in self._overrides if override.is_disabled),
         )

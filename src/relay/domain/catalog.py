@@ -6,6 +6,7 @@ search: the indexes are built once, when the snapshot is made.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from relay.domain.capabilities import Capabilities
@@ -29,7 +30,8 @@ class Target:
 class ModelEntry:
     """A model a provider offers. Zero or an empty text means the provider did not say.
 
-    `created` is in unix seconds, `size_bytes` the weights' size where there are weights.
+    `created` is in unix seconds, `size_bytes` the weights' size where there are weights. `base` is what the
+    provider says, where the operator says something else.
     """
 
     id: str
@@ -43,6 +45,7 @@ class ModelEntry:
     quantization: str = ""
     embedding_length: int = 0
     digest: str = ""
+    base: "ModelEntry | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +124,16 @@ type VirtualModel = Alias | Redirect | Pool | Router
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """One consistent view of what can be called. Provider order is search order."""
+    """One consistent view of what can be called. Provider order is search order.
+
+    `disabled` are globs of `provider/model` that the operator has put out of reach, listed or not.
+    """
 
     providers: tuple[ProviderEntry, ...] = ()
     virtuals: tuple[VirtualModel, ...] = ()
     default_model: str | None = None
     version: int = 0
+    disabled: tuple[str, ...] = ()
     _providers_by_name: Mapping[str, ProviderEntry] = field(init=False, repr=False, compare=False)
     _virtuals_by_name: Mapping[str, VirtualModel] = field(init=False, repr=False, compare=False)
     _models_by_name: Mapping[str, tuple[Target, ...]] = field(init=False, repr=False, compare=False)
@@ -166,6 +173,11 @@ class Catalog:
     def model(self, target: Target) -> ModelEntry | None:
         """What is known of a target; `None` when its provider never listed it."""
         return self._models_by_target.get((normalise(target.provider), normalise(target.model)))
+
+    def is_disabled(self, target: Target) -> bool:
+        """Whether the operator has put the target out of reach."""
+        name = normalise(str(target))
+        return any(fnmatchcase(name, normalise(pattern)) for pattern in self.disabled)
 
     def names(self) -> Iterable[str]:
         """Every name a caller may use and sees in listings: virtual models, then `provider/model`."""

@@ -133,8 +133,10 @@ def by_prefix(name: str, catalog: Catalog) -> _Outcome | None:
     name = name.strip()
     for prefix, model in split_prefix(name, "/"):
         if provider := catalog.provider(prefix):
-            entry = catalog.model(Target(provider=provider.name, model=model))
-            return Target(provider=provider.name, model=entry.id if entry else model)
+            target = Target(provider=provider.name, model=model)
+            entry = catalog.model(target)
+            if entry is not None or not catalog.is_disabled(target):
+                return replace(target, model=entry.id) if entry else target
     for prefix, model in split_prefix(name, "-"):
         provider = catalog.provider(prefix)
         if provider and (entry := catalog.model(Target(provider=provider.name, model=model))):

@@ -74,6 +74,7 @@ def read(
         database=given.section("database", Database),
         providers=given.tables("providers"),
         models=given.models(),
+        overrides=given.tables("overrides"),
         source=path,
         flags=flags or {},
     )

@@ -66,8 +66,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration.
 
-    `source` is the file it was read from, if any, and `flags` what the command line said. `providers` are the
-    sections as written: what they may hold is the provider catalog's to say.
+    `source` is the file it was read from, if any, and `flags` what the command line said. `providers` and
+    `overrides` are the sections as written: what they may hold is the provider catalog's to say.
     """
 
     server: Server = Server()
@@ -75,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: Database = Database()
     providers: Mapping[str, Mapping[str, object]] = {}
     models: Mapping[str, Model] = {}
+    overrides: Mapping[str, Mapping[str, object]] = {}
     source: Path | None = None
     flags: Flags = {}
 
@@ -93,12 +94,11 @@ SECTIONS: Mapping[str, type[Server | Auth | Database]] = {
 }
 """The sections whose keys are fixed."""
 
-NAMED_SECTIONS = ("providers", "models")
+NAMED_SECTIONS = ("providers", "models", "overrides")
 """The sections that hold tables under names of the user's own."""
 
 LATER_SECTIONS: Mapping[str, str] = {
     "admin": "the admin pages",
-    "overrides": "model overrides",
     "budgets": "budgets",
 }
 """Sections of the design whose feature is not in this version: refused by name, so that nothing is ignored."""

@@ -6,7 +6,7 @@ from itertools import count
 
 from hypothesis import strategies as st
 
-from relay.adapters.dialects.base import ClientDialect, Dialect, Scene
+from relay.adapters.dialects.base import ClientDialect, Dialect, Scene, WireRequest
 from relay.domain.chat import ChatRequest
 from relay.domain.errors import RelayError
 from relay.domain.events import ChatResponse, Failed, PartDelta, PartStarted, StreamEvent
@@ -45,11 +45,24 @@ class Language(ClientLanguage):
     """A dialect that clients and providers speak.
 
     `norm_request` says what is left of a request; `requests` are what it is tried on, most of which it can carry.
+    `asked` is the body as a client's would be that is sent to a provider so: where the path says a part of it, that
+    stands in the body again, under the names in `in_path`.
     """
 
     dialect: Dialect
     norm_request: Callable[[ChatRequest], ChatRequest]
     requests: st.SearchStrategy[ChatRequest]
+    asked: Callable[[WireRequest], bytes] = lambda wire: wire.body
+    in_path: frozenset[str] = frozenset()
+
+    @property
+    def names_model(self) -> bool:
+        """Whether an answer says which model gave it."""
+        return bool(self.norm(ChatResponse(choices=(), model="m")).model)
+
+    def sent(self, request: ChatRequest) -> bytes:
+        """The body of a client that asks for this."""
+        return self.asked(self.dialect.encode_request(request))
 
     @property
     def leaves_out_empty(self) -> bool:

@@ -53,7 +53,7 @@ def _carries(language: Language, request: ChatRequest) -> bool:
 @st.composite
 def retargetings(draw: st.DrawFn, language: Language) -> Retargeting:
     """Bodies with unknown members in between, spaced one way or the other."""
-    valid = language.dialect.encode_request(draw(encodable(language))).body
+    valid = language.sent(draw(encodable(language)))
     members = [(key, json.dumps(value, ensure_ascii=False)) for key, value in json.loads(valid).items()]
     known = {key for key, _ in members}
     if draw(st.booleans()):
@@ -67,9 +67,9 @@ def retargetings(draw: st.DrawFn, language: Language) -> Retargeting:
 
 
 def _settles(language: Language, request: ChatRequest) -> None:
-    once = language.dialect.decode_request(language.dialect.encode_request(request).body)
+    once = language.dialect.decode_request(language.sent(request))
     assert once == language.norm_request(request)
-    assert language.dialect.decode_request(language.dialect.encode_request(once).body) == once
+    assert language.dialect.decode_request(language.sent(once)) == once
     assert language.norm_request(once) == once
 
 
@@ -77,7 +77,7 @@ def _client_settles(language: Language, body: bytes) -> None:
     """Whatever a client writes means the same when the relay writes it."""
     try:
         read = language.dialect.decode_request(body)
-        written = language.dialect.encode_request(read).body
+        written = language.sent(read)
     except ClientError as error:
         event(f"refused: {type(error).__name__}")
         assume(False)
@@ -95,7 +95,7 @@ def _peeked(language: Language, body: bytes) -> None:
     assert (envelope.model, envelope.stream) == (read.model, read.stream)
     if read.stream:
         assert envelope.include_usage == (read.include_usage or language.always_tells_usage)
-    sent = language.dialect.retarget(body, "served-by", count_usage=True).body
+    sent = language.asked(language.dialect.retarget(body, "served-by", count_usage=True))
     served = language.dialect.decode_request(sent)
     assert (served.model, served.stream) == ("served-by", read.stream)
     assert _meant(served) == _meant(read)
@@ -142,6 +142,7 @@ def _retarget(language: Language, case: Retargeting) -> None:
     assert wire.losses == ()
     empty = ("null", "[]") if language.leaves_out_empty else ()
     before = {key: value for key, value in case.members if value not in empty}
+    said = {key: before.pop(key) for key in language.in_path & before.keys()}
     after = _members(wire.body)
     assert [key for key, _ in after if key in before] == list(before), "order is kept"
     for key, value in after:
@@ -154,6 +155,9 @@ def _retarget(language: Language, case: Retargeting) -> None:
     asks = not language.always_tells_usage and case.count_usage and before.get("stream") == "true"
     added = {key for key, _ in after} - set(before)
     assert added <= ({"stream_options"} if asks else set())
+    if said:
+        peeked = language.dialect.peek(language.asked(wire))
+        assert (peeked.model, peeked.stream) == (case.model, said.get("stream") == "true")
     if asks:
         assert json.loads(dict(after)["stream_options"])["include_usage"] is True
     elif "stream_options" in before:
@@ -189,7 +193,7 @@ def _completion_is_kept(language: Language, request: ChatRequest) -> None:
         wire = language.dialect.encode_request(request)
     except Unsupported:
         return
-    assert language.dialect.decode_request(wire.body).completion == request.completion
+    assert language.dialect.decode_request(language.asked(wire)).completion == request.completion
 
 
 def _completing(_: Language) -> st.SearchStrategy[ChatRequest]:
@@ -197,7 +201,7 @@ def _completing(_: Language) -> st.SearchStrategy[ChatRequest]:
 
 
 def _bodies(language: Language) -> st.SearchStrategy[bytes]:
-    valid = encodable(language).map(lambda request: language.dialect.encode_request(request).body)
+    valid = encodable(language).map(language.sent)
     return st.one_of(valid, miswritten(valid))
 
 

@@ -30,7 +30,7 @@ BODIES: Mapping[DialectName, st.SearchStrategy[bytes]] = {"openai.completions": 
 
 
 def _request_bodies(language: Language) -> st.SearchStrategy[bytes]:
-    valid = encodable(language).map(lambda request: language.dialect.encode_request(request).body)
+    valid = encodable(language).map(language.sent)
     return st.one_of(damaged(valid), miswritten(valid), _noise())
 
 

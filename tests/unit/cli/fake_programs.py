@@ -9,6 +9,7 @@ from relay.adapters.inbound.cli.programs import (
     Checked,
     ExplainedName,
     ExplainedStep,
+    ImportedOverrides,
     ModelLine,
     Programs,
     ProviderLine,
@@ -97,6 +98,10 @@ class FakePrograms:
 
     def demo(self, settings: Settings, *, started: Callable[[ServerStarted], None]) -> None:
         started(STARTED)
+
+    def import_overrides(self, file: Path) -> ImportedOverrides:
+        self.asked.append(file)
+        return ImportedOverrides(toml='[overrides."openai/a"]\ndisabled = true\n', remarks=("no price",))
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:
         return self.models_known

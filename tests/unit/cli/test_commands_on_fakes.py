@@ -141,6 +141,26 @@ def test_models_are_filtered_by_the_query(programs: FakePrograms, capsys: pytest
     assert "no models match 'nothing'" in capsys.readouterr().err
 
 
+def test_what_the_operator_says_of_a_model_stands_beside_what_its_provider_said(
+    programs: FakePrograms, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programs.models_known = (
+        ModelLine(
+            name="up/claude",
+            kind="model",
+            context_tokens=9000,
+            capabilities=("completion", "tools"),
+            base_context_tokens=0,
+            base_capabilities=("completion",),
+        ),
+    )
+    assert call(programs, "models") == 0
+    [line] = capsys.readouterr().out.splitlines()[1:]
+    assert line.split("  ")[-2:] == ["9000 (was -)", "completion tools (was completion)"]
+    assert call(programs, "models", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["items"][0]["base_context_tokens"] == 0
+
+
 def test_a_mistyped_command_is_wrong_usage_and_help_lists_all(
     programs: FakePrograms, capsys: pytest.CaptureFixture[str]
 ) -> None:

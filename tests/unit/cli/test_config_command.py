@@ -116,3 +116,12 @@ def test_watching_is_asked_for_by_a_flag() -> None:
     programs = FakePrograms()
     assert call(programs, "serve", "--watch") == 0
     assert programs.asked[-1] == (False, True)
+
+
+def test_imported_rules_are_printed_and_remarks_go_to_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    programs = FakePrograms()
+    assert call(programs, "config", "import-overrides", "rules.yaml") == 0
+    assert capsys.readouterr() == ('[overrides."openai/a"]\ndisabled = true\n', "no price\n")
+    assert programs.asked == [Path("rules.yaml")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.adapters.outbound.providers.conversations import changes_anything, fitted
+from relay.adapters.outbound.providers.conversations import fitted
 from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks, nearest, overlaid
 from relay.domain.chat import (
     EFFORTS,
@@ -46,7 +46,6 @@ TALK = ChatRequest(
 
 def test_without_quirks_a_request_stays_the_very_same() -> None:
     assert fitted(TALK, NO_QUIRKS).request is TALK
-    assert not changes_anything(NO_QUIRKS)
 
 
 def test_instructions_without_a_role_open_what_the_user_says_first() -> None:
@@ -69,6 +68,17 @@ def test_past_thoughts_are_kept_where_tools_were_called() -> None:
 
 def _thoughts(request: ChatRequest) -> list[str]:
     return [part.text for message in request.messages for part in message.parts if isinstance(part, Thinking)]
+
+
+def test_a_seal_of_openrouters_goes_back_to_it_and_to_nobody_else() -> None:
+    details = Thinking(text="hm", sealed='[{"data":"x"}]', origin="openai.chat")
+    others = Thinking(text="hm", sealed="x", origin="anthropic.messages")
+    talk = ChatRequest(model="m", messages=(said("user", "hi"), said("assistant", details, others, "yes")))
+    assert fitted(talk, Quirks(past_thinking="sealed")).request is talk
+    found = fitted(talk, NO_QUIRKS)
+    assert found.request.messages[1] == said("assistant", Thinking(text="hm"), others, "yes")
+    assert found.losses == ("thinking.signature",)
+    assert fitted(found.request, NO_QUIRKS).request is found.request
 
 
 def test_ids_of_calls_and_results_become_the_same_nine_characters() -> None:

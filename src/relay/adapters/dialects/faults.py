@@ -15,6 +15,19 @@ MAX_MESSAGE_CHARACTERS = 500
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "credit_balance_exhausted", "enforced_spend_limit_reached"})
+_BAD_KEYS = frozenset({"invalid_api_key", "API_KEY_INVALID"})
+_POLICY = frozenset({"content_policy_violation", "content_filter", "refusal", "moderation"})
+"""Reasons that a provider's 403 may have beside the relay's own credential: the caller's words."""
+
+_TOO_LONG = "context_length_exceeded"
+_TOO_LONG_CODES = frozenset(
+    {"context_length_exceeded", "TOO_MANY_TOKENS", "too_many_prompt_tokens", "token_limit_exceeded"}
+)
+_TOO_LONG_WORDS = re.compile(
+    r"(?i)context (?:length|window|size)|maximum (?:context|prompt) length|(?:prompt|input) is too long|"
+    r"too many (?:input |prompt )?tokens|exceeds? the (?:model's )?(?:maximum|max) (?:number of )?(?:input )?tokens"
+)
+"""Most providers say it in words alone; clients that shorten a conversation look for OpenAI's code."""
 
 
 def upstream_failure(
@@ -32,7 +45,11 @@ def upstream_failure(
 
 def _classified(status: int, text: str, code: str, retry_after_s: float | None) -> UpstreamError:
     match status:
+        case 403 if code in _POLICY:
+            return Rejected(text or "the provider's policy forbids this", code="content_policy_violation")
         case 401 | 403:
+            return BadCredential(f"the provider refused the relay's credential (status {status})")
+        case 400 if code in _BAD_KEYS:
             return BadCredential(f"the provider refused the relay's credential (status {status})")
         case 402:
             return Limited("the provider wants payment", code="insufficient_quota")
@@ -45,7 +62,9 @@ def _classified(status: int, text: str, code: str, retry_after_s: float | None) 
             return Overloaded(text or f"the provider answered {status}", retry_after_s=retry_after_s)
         case _ if 400 <= status < 500:
             rejected = Rejected(text or f"the provider refused the request ({status})", status=status)
-            if _CODE.fullmatch(code):
+            if code in _TOO_LONG_CODES or (status in (400, 413, 422) and _TOO_LONG_WORDS.search(text)):
+                rejected.code = _TOO_LONG
+            elif _CODE.fullmatch(code):
                 rejected.code = code
             return rejected
         case _:

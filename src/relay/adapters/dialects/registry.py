@@ -2,7 +2,14 @@
 
 from collections.abc import Mapping
 
-from relay.adapters.dialects import ollama_chat, ollama_generate, openai_chat, openai_completions
+from relay.adapters.dialects import (
+    cohere_v2,
+    gemini_generate,
+    ollama_chat,
+    ollama_generate,
+    openai_chat,
+    openai_completions,
+)
 from relay.adapters.dialects.base import ClientDialect, Dialect
 from relay.domain.chat import DialectName
 
@@ -10,6 +17,8 @@ DIALECTS: Mapping[DialectName, Dialect] = {
     openai_chat.DIALECT.name: openai_chat.DIALECT,
     ollama_chat.DIALECT.name: ollama_chat.DIALECT,
     ollama_generate.DIALECT.name: ollama_generate.DIALECT,
+    gemini_generate.DIALECT.name: gemini_generate.DIALECT,
+    cohere_v2.DIALECT.name: cohere_v2.DIALECT,
 }
 """Those that clients and providers speak."""
 

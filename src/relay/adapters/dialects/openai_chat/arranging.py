@@ -6,13 +6,14 @@ once is joined. The encoder writes the outcome down one to one.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from relay.adapters.dialects.foreign import unmarked
 from relay.adapters.dialects.freeform import as_json
 from relay.adapters.dialects.openai_chat.ids import DistinctIds, fitting
 from relay.adapters.dialects.openai_chat.images import split, typed
+from relay.adapters.dialects.openai_chat.reasoning_details import joined_seal
 from relay.domain.chat import (
     File,
     Image,
@@ -37,7 +38,7 @@ def arranged(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def _arranged(messages: Sequence[Message]) -> Iterator[Message]:
-    binder = _Binder(messages)
+    binder = Binder(messages)
     results: list[ToolResult] = []
     for message in messages:
         rest: list[Part] = []
@@ -71,7 +72,10 @@ def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
     """Thinking, content, refusal, calls: the first and the third joined to one, empty texts left out."""
     thinking = "".join(part.text for part in parts if isinstance(part, Thinking))
     refusal = "".join(part.text for part in parts if isinstance(part, Refusal))
-    joined: list[Part] = [Thinking(text=thinking)] if thinking else []
+    seal = joined_seal(part for part in parts if isinstance(part, Thinking))
+    joined: list[Part] = []
+    if thinking or seal:
+        joined.append(Thinking(text=thinking, sealed=seal, origin="openai.chat" if seal else None))
     for part in parts:
         match part:
             case Thinking() | Refusal() | ToolCall() | Text(text=""):
@@ -106,15 +110,16 @@ type _Tie = tuple[str, str]
 _ORDER: _Tie = ("order", "")
 
 
-class _Binder:
+class Binder:
     """Gives each call a distinct id and each result the id of its call, in the order of the conversation.
 
-    Made-up ids are numbered, so that they stay when the conversation goes on: providers cache by prefix. Calls
-    wait in queues by tie, the latest turn's first, so that the work grows with the conversation and not with its
-    square.
+    `fit` makes an id one that the dialect takes, the same one each time. Made-up ids are numbered, so that they
+    stay when the conversation goes on: providers cache by prefix. Calls wait in queues by tie, the latest turn's
+    first, so that the work grows with the conversation and not with its square.
     """
 
-    def __init__(self, messages: Sequence[Message]) -> None:
+    def __init__(self, messages: Sequence[Message], fit: Callable[[str], str] = fitting) -> None:
+        self._fit = fit
         parts = [part for message in messages for part in message.parts]
         self._asked = {part.id for part in parts if isinstance(part, ToolCall)}
         self._asked |= {part.call_id for part in parts if isinstance(part, ToolResult)}
@@ -131,7 +136,7 @@ class _Binder:
             if not isinstance(part, ToolCall):
                 named.append(part)
                 continue
-            call = _OpenCall(self._ids.of(fitting(part.id)) if part.id else self._made_up(), part.name)
+            call = _OpenCall(self._ids.of(self._fit(part.id)) if part.id else self._made_up(), part.name)
             named.append(replace(as_json(part), id=call.written, arguments=as_json(part).arguments or "{}"))
             self._last[part.id] = call
             for tie in (("id", part.id), ("name", part.name), _ORDER):
@@ -171,7 +176,7 @@ class _Binder:
         return None
 
     def _loose(self, result: ToolResult) -> ToolResult:
-        return replace(result, call_id=fitting(result.call_id) or self._made_up(), name="")
+        return replace(result, call_id=self._fit(result.call_id) or self._made_up(), name="")
 
     def _made_up(self) -> str:
         while True:

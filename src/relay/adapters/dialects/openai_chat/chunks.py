@@ -104,6 +104,7 @@ def _delta(value: object) -> wire.Delta | None:
         content=[_part(item) for item in _dicts(content)] if isinstance(content, list) else _text(content),
         reasoning_content=_text(value.get("reasoning_content")),
         reasoning=_text(value.get("reasoning")),
+        reasoning_details=value.get("reasoning_details"),
         refusal=_text(value.get("refusal")),
         tool_calls=[_call(item) for item in _dicts(value.get("tool_calls"))],
         annotations=[_annotation(item) for item in _dicts(value.get("annotations"))],

@@ -19,7 +19,12 @@ _STATUSES = {
     "invalid_request_error": 400,
     "invalid_request": 400,
     "context_length_exceeded": 400,
-    "content_policy_violation": 400,
+    "max_tokens_exceeded": 400,
+    "token_limit_exceeded": 400,
+    "string_too_long": 400,
+    "invalid_prompt": 400,
+    "content_policy_violation": 403,
+    "refusal": 403,
     "invalid_api_key": 401,
     "authentication_error": 401,
     "authentication": 401,
@@ -29,11 +34,17 @@ _STATUSES = {
     "not_found": 404,
     "model_not_found": 404,
     "timeout": 408,
+    "payload_too_large": 413,
+    "unprocessable": 422,
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
     "slow_down": 429,
     "insufficient_quota": 429,
     "credit_balance_exhausted": 429,
+    "provider_unavailable": 502,
+    "provider_overloaded": 503,
+    "overloaded_error": 503,
+    "server_is_overloaded": 503,
 }
 """What an error that comes without a status stands for, by its code or else its type; anything else is 500."""
 
@@ -104,14 +115,29 @@ def _body(error: RelayError) -> bytes:
 
 def _fault(error: Mapping[str, object], whole: Mapping[str, object]) -> Fault:
     """`error` holds the words, `whole` the object around it; both may hold a number that is a status."""
-    code, kind = _word(error.get("code")), _word(error.get("type"))
+    code, kind, metadata = _word(error.get("code")), _word(error.get("type")), error.get("metadata")
     if not code:
-        code = _word(_member(error.get("metadata"), "error_type")) or _word(error.get("status"))
+        code = _word(_member(metadata, "error_type")) or _word(error.get("status"))
+    if not code and _member(metadata, "reasons"):  # OpenRouter's 403 of a moderation
+        code = "content_policy_violation"
     numbers = (error.get("code"), error.get("status_code"), error.get("status"), whole.get("raw_status_code"))
     named = next((number for raw in numbers if (number := _status(raw))), None)
     status = named or _STATUSES.get(code.lower()) or _STATUSES.get(kind.lower()) or 500
     message = _text(error.get("message")) or _text(error.get("detail"))
+    if told := _relayed(_member(metadata, "raw")):
+        message = f"{message}: {told}"
     return Fault(status=status, message=lenient.clean_text(message), code=code or _coded(kind))
+
+
+def _relayed(raw: object) -> str:
+    """What OpenRouter's own provider said: a text, or an error in JSON as a text."""
+    if not isinstance(raw, str):
+        return _text(raw)
+    try:
+        fault = fault_in(lenient.loads(raw.encode(errors="replace")), is_error=True)
+    except lenient.Undecodable:
+        return raw
+    return fault.message if fault else raw
 
 
 def _coded(kind: str) -> str:
@@ -139,7 +165,8 @@ def _text(value: object, depth: int = 3) -> str:
         case str():
             return value
         case dict() if depth:
-            return _text(value.get("message") or value.get("msg") or value.get("detail"), depth - 1)
+            told = value.get("message") or value.get("msg") or value.get("detail") or value.get("error")
+            return _text(told, depth - 1)
         case list() if depth:
             return "; ".join(text for item in value if (text := _text(item, depth - 1)))
         case _:

@@ -8,6 +8,12 @@ import msgspec
 
 from relay.adapters.dialects.openai_chat import wire
 from relay.adapters.dialects.openai_chat.images import data_of, image_at, split, url_of
+from relay.adapters.dialects.openai_chat.reasoning_details import (
+    Detail,
+    Details,
+    details_in,
+    written,
+)
 from relay.domain.chat import (
     Audio,
     File,
@@ -74,8 +80,8 @@ def _decoded(message: wire.Message, place: str) -> Message:
         return Message(role="tool", parts=(_result(message, content, f"{place}.content"),))
     parts: list[Part] = []
     thought = message.reasoning_content or message.reasoning or message.thinking
-    if isinstance(thought, str):
-        parts.append(Thinking(text=thought))
+    if (thinking := _thought(thought, details_in(message.reasoning_details))) is not None:
+        parts.append(thinking)
     parts += content
     if message.refusal:
         parts.append(Refusal(text=message.refusal))
@@ -84,6 +90,17 @@ def _decoded(message: wire.Message, place: str) -> Message:
     if message.function_call is not None:
         parts.append(_call(None, message.function_call, f"{place}.function_call"))
     return Message(role=role, parts=tuple(parts), name=message.name or None)
+
+
+def _thought(text: object, details: list[Detail] | None) -> Thinking | None:
+    """What was thought; a client may have kept no more of it than the details."""
+    collected = Details(details or ())
+    seal = collected.sealed()
+    if not isinstance(text, str):
+        text = collected.thought() or None
+    if text is None and not seal:
+        return None
+    return Thinking(text=text or "", sealed=seal, origin="openai.chat" if seal else None)
 
 
 def _result(message: wire.Message, content: Sequence[Part], place: str) -> ToolResult:
@@ -174,7 +191,8 @@ def _encoded(message: Message) -> wire.Message:
             case ToolCall():
                 calls.append(_written_call(part))
             case Thinking():
-                encoded.reasoning_content = part.text
+                encoded.reasoning_content = part.text or None
+                encoded.reasoning_details = written(part.sealed) if part.sealed else None
             case Refusal():
                 encoded.refusal = part.text
             case Text() | Image() | Audio() | File():

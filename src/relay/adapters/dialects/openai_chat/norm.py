@@ -15,12 +15,15 @@ from relay.adapters.dialects.openai_chat.citations import joined
 from relay.adapters.dialects.openai_chat.ids import DistinctIds, completion_id
 from relay.adapters.dialects.openai_chat.options import effort_of
 from relay.adapters.dialects.openai_chat.reading import settled_reason
+from relay.adapters.dialects.openai_chat.reasoning_details import joined_seal
 from relay.adapters.dialects.openai_chat.request import NAME, own_extras, settled
 from relay.adapters.dialects.openai_chat.usage import surviving
 from relay.domain.chat import (
     ChatRequest,
     Citation,
+    DialectName,
     JsonObject,
+    JsonText,
     Opaque,
     Output,
     Reasoning,
@@ -38,7 +41,8 @@ POVERTY: tuple[str, ...] = (
     "Their order is lost: thinking comes first, then text, refusal and tool calls.",
     "Empty texts, thinking and refusals are left out.",
     "Of what a text cites, addresses with title and place are kept, each once; an empty text cites nothing.",
-    "Seals of thinking, texts and calls are left out, and parts that only another dialect has a word for.",
+    "Seals of thinking, texts and calls are left out, but for those of this dialect that are a list of "
+    "`reasoning_details`; so are parts that only another dialect has a word for.",
     "A tool call without arguments has the arguments `{}`.",
     "A tool call without an id, or with one that another call of the answer has, gets an id of its own.",
     "The provider's own finish word is left out; `stop` and `tool_calls` follow from whether tools were called, "
@@ -55,7 +59,8 @@ REQUEST_POVERTY: tuple[str, ...] = (
     "Images and files in tool results follow in a user message after the results.",
     "Whether a tool failed is left out.",
     "A tool message holds nothing but its result: what else its message held becomes a user message.",
-    "An assistant's thinking is one text without a signature, and so is a refusal; calls come last.",
+    "An assistant's thinking is one text, and so is a refusal; calls come last. Of its seals, those of this "
+    "dialect that are a list of `reasoning_details` are kept.",
     "Empty texts are left out; a call without arguments has the arguments `{}`.",
     "The media type of an inline image is read from its bytes if it is not known, a file's from its data URI.",
     "Caching marks and Gemini's signatures are left out, and parts and tools that only another dialect knows.",
@@ -73,13 +78,17 @@ REQUEST_POVERTY: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedParts:
-    """The parts of an answer as a message of this dialect holds them; empty texts are absent ones."""
+    """The parts of an answer as a message of this dialect holds them; empty texts are absent ones.
+
+    `seal` is that of the thinking, `None` where it is of another dialect or of none.
+    """
 
     thinking: str
     text: str
     refusal: str
     calls: tuple[ToolCall, ...]
     citations: tuple[Citation, ...] = ()
+    seal: JsonText | None = None
 
 
 def merged(parts: Sequence[AnswerPart]) -> MergedParts:
@@ -100,7 +109,15 @@ def merged(parts: Sequence[AnswerPart]) -> MergedParts:
             case _:
                 assert_never(part)
     citations = joined(part for part in parts if isinstance(part, Text))
-    return MergedParts(thinking=thinking, text=text, refusal=refusal, calls=tuple(calls), citations=citations)
+    own = [part for part in parts if isinstance(part, Thinking) and part.origin == NAME]
+    return MergedParts(
+        thinking=thinking,
+        text=text,
+        refusal=refusal,
+        calls=tuple(calls),
+        citations=citations,
+        seal=joined_seal(own) if own else None,
+    )
 
 
 def finite(logprob: float) -> float:
@@ -121,8 +138,9 @@ def norm(response: ChatResponse) -> ChatResponse:
 def _norm_choice(choice: Choice) -> Choice:
     said = merged(choice.parts)
     parts: list[AnswerPart] = []
-    if said.thinking:
-        parts.append(Thinking(text=said.thinking))
+    if said.thinking or said.seal:
+        origin: DialectName | None = None if said.seal is None else NAME
+        parts.append(Thinking(text=said.thinking, sealed=said.seal or "", origin=origin))
     if said.text:
         parts.append(Text(text=said.text, citations=said.citations))
     if said.refusal:

@@ -12,8 +12,14 @@ from relay.adapters.dialects.openai_chat import wire
 from relay.adapters.dialects.openai_chat.chunks import read_chunk
 from relay.adapters.dialects.openai_chat.citations import cited, sources
 from relay.adapters.dialects.openai_chat.errors import fault_in
+from relay.adapters.dialects.openai_chat.reasoning_details import (
+    Detail,
+    Details,
+    details_in,
+    thought_in,
+)
 from relay.adapters.dialects.openai_chat.usage import usage_in
-from relay.domain.chat import Citation
+from relay.domain.chat import Citation, DialectName
 from relay.domain.errors import Interrupted, Malformed
 from relay.domain.events import (
     ChatResponse,
@@ -24,6 +30,7 @@ from relay.domain.events import (
     PartEnded,
     PartKind,
     PartStarted,
+    SignatureDelta,
     Started,
     StreamEvent,
     TokenAlternative,
@@ -73,13 +80,26 @@ class _Call:
 class _Choice:
     """What one choice has shown so far."""
 
-    __slots__ = ("by_id", "by_index", "calls", "citations", "index", "open_slots", "raw_word", "word")
+    __slots__ = (
+        "by_id",
+        "by_index",
+        "calls",
+        "citations",
+        "details",
+        "index",
+        "open_slots",
+        "raw_word",
+        "thinks_aloud",
+        "word",
+    )
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.open_slots: set[int] = set()
         self.calls: list[_Call] = []
         self.citations: list[Citation] = []
+        self.details: Details | None = None
+        self.thinks_aloud = False
         self.by_index: dict[int, _Call] = {}
         self.by_id: dict[str, _Call] = {}
         self.word = ""
@@ -88,9 +108,27 @@ class _Choice:
     def say(self, kind: PartKind, text: str, events: list[StreamEvent]) -> None:
         slot = _SLOTS[kind]
         if slot not in self.open_slots:
-            self.open_slots.add(slot)
-            events.append(PartStarted(index=slot, kind=kind, choice=self.index))
+            self._open(slot, kind, events)
         events.append(PartDelta(index=slot, text=text, choice=self.index))
+
+    def think(self, text: str, details: list[Detail] | None, events: list[StreamEvent]) -> None:
+        """More of the thought. Its details are its seal, if they were spoken of when it began.
+
+        They are the thought itself, too, as long as it is told nowhere else.
+        """
+        self.thinks_aloud = self.thinks_aloud or bool(text)
+        if details is not None and (self.details is not None or _SLOTS["thinking"] not in self.open_slots):
+            self.details = self.details or Details()
+            self.details.add(details)
+        if thought := text if self.thinks_aloud else thought_in(details or ()):
+            self.say("thinking", thought, events)
+
+    def _open(self, slot: int, kind: PartKind, events: list[StreamEvent]) -> None:
+        self.open_slots.add(slot)
+        origin: DialectName | None = (
+            "openai.chat" if kind == "thinking" and self.details is not None else None
+        )
+        events.append(PartStarted(index=slot, kind=kind, choice=self.index, origin=origin))
 
     def call(self, delta: wire.ToolCallDelta, events: list[StreamEvent]) -> None:
         function = delta.function
@@ -148,11 +186,19 @@ class _Choice:
         for call in self.calls:
             if not call.is_started:
                 self._start(call, events)
+        self._seal(events)
         citations = tuple(dict.fromkeys(self.citations)) or named
         for slot in sorted(self.open_slots):
             of_text = citations if slot == _SLOTS["text"] else ()
             events.append(PartEnded(index=slot, choice=self.index, citations=of_text))
         events.append(Finished(reason=reason, raw_reason=self.raw_word, choice=self.index))
+
+    def _seal(self, events: list[StreamEvent]) -> None:
+        slot = _SLOTS["thinking"]
+        if self.details is not None and (seal := self.details.sealed()):
+            if slot not in self.open_slots:
+                self._open(slot, "thinking", events)
+            events.append(SignatureDelta(index=slot, text=seal, choice=self.index, kind="sealed"))
 
 
 def choice_index(choice: wire.Choice, position: int) -> int:
@@ -252,8 +298,9 @@ def read_whole(body: bytes) -> ChatResponse:
 
 
 def _take_delta(delta: wire.Delta, choice: _Choice, events: list[StreamEvent]) -> None:
-    if thought := delta.reasoning_content or delta.reasoning:
-        choice.say("thinking", thought, events)
+    details = details_in(delta.reasoning_details)
+    if (thought := delta.reasoning_content or delta.reasoning or "") or details is not None:
+        choice.think(thought, details, events)
     if isinstance(delta.content, str):
         if delta.content:
             choice.say("text", delta.content, events)

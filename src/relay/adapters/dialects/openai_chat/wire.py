@@ -80,7 +80,10 @@ class ToolCall(Struct):
 
 
 class Message(Struct, omit_defaults=True):
-    """One message. The three names of reasoning are what servers and clients call it; the first is written."""
+    """One message. The three names of reasoning are what servers and clients call it; the first is written.
+
+    `reasoning_details` are OpenRouter's.
+    """
 
     role: str
     content: list[ContentPart] | str | UnsetType | None = UNSET
@@ -89,6 +92,7 @@ class Message(Struct, omit_defaults=True):
     reasoning_content: object = None
     reasoning: object = None
     thinking: object = None
+    reasoning_details: object = None
     refusal: str | None = None
     tool_calls: list[ToolCall] | None = None
     function_call: Function | None = None
@@ -206,6 +210,7 @@ class Delta(Struct):
     content: list[ContentPart] | str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: object = None
     refusal: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
     annotations: list[Annotation] | None = None
@@ -310,6 +315,7 @@ class WrittenDelta(Struct):
     content: str | UnsetType | None = UNSET
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
+    reasoning_details: Raw | tuple[()] | UnsetType = UNSET
     refusal: str | UnsetType = UNSET
     tool_calls: tuple[WrittenToolCall, ...] | UnsetType = UNSET
     annotations: tuple[WrittenAnnotation, ...] | UnsetType = UNSET
@@ -356,6 +362,7 @@ class WrittenMessage(Struct):
     refusal: str | UnsetType | None = UNSET
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
+    reasoning_details: Raw | UnsetType = UNSET
     tool_calls: tuple[WrittenToolCall, ...] | UnsetType = UNSET
     annotations: tuple[WrittenAnnotation, ...] | UnsetType = UNSET
 

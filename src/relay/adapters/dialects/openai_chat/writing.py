@@ -14,9 +14,11 @@ from relay.adapters.dialects.openai_chat.errors import in_band_error
 from relay.adapters.dialects.openai_chat.ids import CallIds, completion_id
 from relay.adapters.dialects.openai_chat.norm import finite, merged
 from relay.adapters.dialects.openai_chat.reading import settled_reason
+from relay.adapters.dialects.openai_chat.reasoning_details import joined_seal
+from relay.adapters.dialects.openai_chat.reasoning_details import written as written_seal
 from relay.adapters.dialects.openai_chat.stream import DONE
 from relay.adapters.dialects.openai_chat.usage import written
-from relay.domain.chat import Citation
+from relay.domain.chat import Citation, Thinking
 from relay.domain.events import (
     ChatResponse,
     Choice,
@@ -54,15 +56,19 @@ def encode_response(response: ChatResponse, scene: Scene) -> bytes:
 
 
 class _OpenPart:
-    """A part being written: `call_index` numbers calls, `length` is that of what was written of it."""
+    """A part being written: `call_index` numbers calls, `length` is that of what was written of it.
 
-    __slots__ = ("call_index", "citations", "kind", "length")
+    `seal` are the pieces of a seal of this dialect, `None` where the part can have none.
+    """
 
-    def __init__(self, kind: PartKind, call_index: int) -> None:
+    __slots__ = ("call_index", "citations", "kind", "length", "seal")
+
+    def __init__(self, kind: PartKind, call_index: int, *, is_own: bool) -> None:
         self.kind = kind
         self.call_index = call_index
         self.length = 0
         self.citations: tuple[Citation, ...] = ()
+        self.seal: list[str] | None = [] if is_own else None
 
 
 class _OpenChoice:
@@ -105,17 +111,11 @@ class Encoder:
                 return self._part_end(event)
             case Finished():
                 return self._finish(event)
-            case LogprobsReported(tokens=tokens, choice=index):
-                self._choice(index).logprobs.extend(tokens)
-            case UsageReported(usage=usage):
-                self._usage = usage if self._usage is None else self._usage.merged(usage)
             case Failed(error=error):
                 self._has_failed = True
                 return in_band_error(error)
-            case Started() | SignatureDelta() | OpaqueReported():
-                pass
             case _:
-                assert_never(event)
+                self._hold(event)
         return b""
 
     def close(self) -> bytes:
@@ -128,7 +128,9 @@ class Encoder:
 
     def _part(self, event: PartStarted) -> bytes:
         choice = self._choice(event.choice)
-        part = choice.parts[event.index] = _OpenPart(event.kind, choice.call_count)
+        part = choice.parts[event.index] = _OpenPart(
+            event.kind, choice.call_count, is_own=event.origin == "openai.chat"
+        )
         opening = self._opened(event.choice, event.kind)
         if event.kind != "tool_call":
             return opening
@@ -153,6 +155,8 @@ class Encoder:
                 return self._chunk(event.choice, wire.WrittenDelta(content=event.text), logprobs)
             case "thinking":
                 delta = wire.WrittenDelta(reasoning_content=event.text, reasoning=event.text)
+                if part.seal is not None and part.length == len(event.text):
+                    delta.reasoning_details = ()  # says that there will be some
             case "refusal":
                 delta = wire.WrittenDelta(refusal=event.text)
             case "tool_call":
@@ -167,9 +171,33 @@ class Encoder:
         """Clients parse what a call's pieces add up to, so a call without arguments gets an empty object."""
         part = self._choices[event.choice].parts[event.index]
         part.citations = event.citations
+        if part.seal:
+            return self._sealed("".join(part.seal), event.choice)
         if part.kind != "tool_call" or part.length:
             return b""
         return self._more(PartDelta(index=event.index, text="{}", choice=event.choice))
+
+    def _hold(
+        self, event: LogprobsReported | UsageReported | SignatureDelta | Started | OpaqueReported
+    ) -> None:
+        """Keep what has its place further on."""
+        match event:
+            case LogprobsReported(tokens=tokens, choice=index):
+                self._choice(index).logprobs.extend(tokens)
+            case UsageReported(usage=usage):
+                self._usage = usage if self._usage is None else self._usage.merged(usage)
+            case SignatureDelta():
+                part = self._choices[event.choice].parts[event.index]
+                if part.seal is not None and event.kind == "sealed":
+                    part.seal.append(event.text)
+            case Started() | OpaqueReported():
+                pass
+            case _:
+                assert_never(event)
+
+    def _sealed(self, seal: str, index: int) -> bytes:
+        kept = joined_seal((Thinking(text="", sealed=seal, origin="openai.chat"),))
+        return self._chunk(index, wire.WrittenDelta(reasoning_details=written_seal(kept))) if kept else b""
 
     def _finish(self, event: Finished) -> bytes:
         opening = self._opened(event.choice)
@@ -245,6 +273,8 @@ def _choice(choice: Choice, call_ids: CallIds) -> wire.WrittenChoice:
     )
     if said.thinking:
         message.reasoning_content = message.reasoning = said.thinking
+    if said.seal is not None and (said.seal or said.thinking):
+        message.reasoning_details = written_seal(said.seal or "[]")
     message.annotations = annotations(said.citations)
     if said.calls:
         message.tool_calls = tuple(

@@ -50,6 +50,17 @@ def _reload(ctx: click.Context, as_json: bool) -> None:
     _refuse(reloaded, as_json, "the old configuration stays in force")
 
 
+@command.command("import-overrides")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_context
+def _import_overrides(ctx: click.Context, file: Path) -> None:
+    """Print the rules of FILE, a YAML of model overrides, as sections of relay.toml."""
+    imported = programs(ctx).import_overrides(file)
+    click.echo(imported.toml, nl=False)
+    for remark in imported.remarks:
+        click.echo(remark, err=True)
+
+
 def _named(ctx: click.Context) -> Path | None:
     return cast(Path | None, ctx.meta.get("config"))  # put there by the group
 

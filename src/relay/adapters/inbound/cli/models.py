@@ -25,4 +25,9 @@ def command(ctx: click.Context, query: str, as_json: bool) -> None:
 
 def _row(line: ModelLine) -> tuple[str, str, str, str]:
     kind = f"{line.kind} of {line.leads_to}" if line.leads_to else line.kind
-    return line.name, kind, str(line.context_tokens or "-"), " ".join(line.capabilities) or "-"
+    context, words = str(line.context_tokens or "-"), " ".join(line.capabilities) or "-"
+    if line.base_context_tokens not in (None, line.context_tokens):
+        context += f" (was {line.base_context_tokens or '-'})"
+    if line.base_capabilities not in (None, line.capabilities):
+        words += f" (was {' '.join(line.base_capabilities or ()) or '-'})"
+    return line.name, kind, context, words

@@ -34,13 +34,18 @@ class ServerStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLine:
-    """A name a caller may use. `leads_to` is empty for a provider's own model."""
+    """A name a caller may use. `leads_to` is empty for a provider's own model.
+
+    The two of `base` are what its provider says, where the operator says something else.
+    """
 
     name: str
     kind: Literal["model", "alias", "pool", "router"]
     leads_to: str = ""
     context_tokens: int = 0
     capabilities: tuple[str, ...] = ()
+    base_context_tokens: int | None = None
+    base_capabilities: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,14 @@ class Reloaded(Checked):
     needs_restart: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedOverrides:
+    """Sections of relay.toml as text, and a remark on each rule that has no place there."""
+
+    toml: str
+    remarks: tuple[str, ...] = ()
+
+
 class Programs(Protocol):
     """What can be run. Each raises `Refused` with the words for the person and the exit code."""
 
@@ -109,6 +122,10 @@ class Programs(Protocol):
 
     def reload_configuration(self, file: Path | None) -> Reloaded:
         """Have the running server read its configuration anew."""
+        ...
+
+    def import_overrides(self, file: Path) -> ImportedOverrides:
+        """The rules of a file of model overrides, as sections."""
         ...
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:

@@ -10,7 +10,7 @@ from relay.adapters.inbound.control.server import Handler
 from relay.adapters.inbound.control.wire import Answer
 from relay.application.plan_call import read_name
 from relay.application.ports import CatalogSource
-from relay.domain.catalog import Alias, Catalog, Pool, Redirect, Router
+from relay.domain.catalog import Alias, Catalog, ModelEntry, Pool, Redirect, Router
 from relay.domain.resolution import Ask, Direct, Unknown
 
 
@@ -50,13 +50,18 @@ def model_lines(catalog: Catalog) -> Iterator[ModelLine]:
                 assert_never(virtual)
     for provider in catalog.providers:
         for model in provider.models:
-            known = model.capabilities.listed() if model.capabilities.known else ()
             yield ModelLine(
                 name=f"{provider.name}/{model.id}",
                 kind="model",
                 context_tokens=model.context_tokens,
-                capabilities=known,
+                capabilities=_known(model),
+                base_context_tokens=model.base.context_tokens if model.base else None,
+                base_capabilities=_known(model.base) if model.base else None,
             )
+
+
+def _known(model: ModelEntry) -> tuple[str, ...]:
+    return model.capabilities.listed() if model.capabilities.known else ()
 
 
 def explained(text: str, catalog: Catalog) -> ExplainedName:

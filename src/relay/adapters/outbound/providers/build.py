@@ -13,7 +13,6 @@ from relay.adapters.outbound.http.embedding_backend import HttpEmbeddingBackend
 from relay.adapters.outbound.http.endpoint import Endpoint
 from relay.adapters.outbound.http.interface import UpstreamHttp
 from relay.adapters.outbound.http.model_management import HttpModelManagement
-from relay.adapters.outbound.providers.conversations import changes_anything
 from relay.adapters.outbound.providers.corrected_backend import CorrectedBackend
 from relay.adapters.outbound.providers.discovery import HttpModelLister
 from relay.adapters.outbound.providers.fitting_backend import FittingBackend
@@ -132,10 +131,8 @@ def _embedding_backend(spec: ProviderSpec, endpoint: Endpoint) -> HttpEmbeddingB
 
 
 def _backend(spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]) -> ChatBackend:
-    """The provider's calls, corrected, and behind a fitting of conversations where any of its models wants one."""
+    """The provider's calls, corrected, and behind a fitting of conversations."""
     backend = _corrected_backend(spec, endpoint, dialects)
-    if not any(map(changes_anything, (spec.quirks, *spec.profiles.values()))):
-        return backend
     return FittingBackend(
         backend=backend,
         translating=replace(backend, passes_for=frozenset()),
@@ -186,7 +183,8 @@ def _listed(
 
 def _quirks_of(spec: ProviderSpec, model: str) -> tuple[Quirks, ...]:
     name = model.lower()
-    profiles = (quirks for pattern, quirks in spec.profiles.items() if fnmatchcase(name, pattern.lower()))
+    every = (*spec.profiles.items(), *spec.overrides)
+    profiles = (quirks for pattern, quirks in every if fnmatchcase(name, pattern.lower()))
     return (spec.quirks, *profiles)
 
 

@@ -55,15 +55,6 @@ def changes_turns(quirks: Quirks) -> bool:
     return bool(quirks.instructions or quirks.call_ids or quirks.after_results or quirks.schema_in_prompt)
 
 
-def changes_anything(quirks: Quirks) -> bool:
-    """True when `fitted` has anything to do."""
-    return (
-        changes_turns(quirks)
-        or bool(quirks.past_thinking or quirks.budgets or quirks.reasoning_object)
-        or quirks.efforts is not None
-    )
-
-
 type _Step = Callable[[ChatRequest, Quirks], tuple[ChatRequest, list[str]]]
 
 
@@ -97,19 +88,35 @@ def _instructions(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, li
 
 def _past_thinking(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
     """Thoughts of the past are the provider's own to ask for: what it does not take is no setting that is lost."""
-    if not quirks.past_thinking:
+    keeps = quirks.past_thinking
+    if keeps == "sealed":
         return request, []
-    messages = tuple(
-        _forgetful(message, quirks.past_thinking == "with_calls") for message in request.messages
-    )
-    return replace(request, messages=messages), []
+    messages = tuple(_forgetful(message, keeps) for message in request.messages)
+    if all(new is old for new, old in zip(messages, request.messages, strict=True)):
+        return request, []
+    is_broken = any(map(_is_sealed, (part for message in request.messages for part in message.parts)))
+    return replace(request, messages=messages), ["thinking.signature"] if is_broken else []
 
 
-def _forgetful(message: Message, keeps_with_calls: bool) -> Message:
-    if keeps_with_calls and any(isinstance(part, ToolCall) for part in message.parts):
+def _forgetful(message: Message, keeps: str) -> Message:
+    """The message with the thoughts that are kept, and without a seal of OpenRouter's."""
+    if message.role != "assistant" or not any(isinstance(part, Thinking) for part in message.parts):
         return message
-    parts = tuple(part for part in message.parts if not isinstance(part, Thinking))
-    return message if len(parts) == len(message.parts) else replace(message, parts=parts)
+    calls = any(isinstance(part, ToolCall) for part in message.parts)
+    if keeps == "dropped" or (keeps == "with_calls" and not calls):
+        kept = tuple(part for part in message.parts if not isinstance(part, Thinking))
+        return replace(message, parts=kept)
+    if not any(map(_is_sealed, message.parts)):
+        return message
+    return replace(message, parts=tuple(map(_unsealed, message.parts)))
+
+
+def _is_sealed(part: Part) -> bool:
+    return isinstance(part, Thinking) and part.origin == _CHAT and bool(part.sealed)
+
+
+def _unsealed(part: Part) -> Part:
+    return Thinking(text=part.text) if isinstance(part, Thinking) and _is_sealed(part) else part
 
 
 def _call_ids(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:

@@ -16,7 +16,8 @@ Changes of the conversation before it is written; see `conversations.py`:
     schema_in_prompt   a JSON Schema is not enforced: it is put into the instructions, and JSON is asked for
     system_prompt      put first when the conversation has none; rules out passing a client's body through
     instructions       "in_prompt" where there is no role for them: they open what the user says first
-    past_thinking      "with_calls" or "dropped" where thoughts of earlier turns are refused or useless
+    past_thinking      "with_calls" or "dropped" where thoughts of earlier turns are refused or useless; "sealed"
+                       where OpenRouter's `reasoning_details` are taken back, which are a stranger's anywhere else
     call_ids           "alnum9" where an id of a tool call is nine letters and digits
     after_results      what the assistant says between a tool's result and the user's next message
 
@@ -54,7 +55,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     schema_in_prompt: bool = False
     system_prompt: str = ""
     instructions: Literal["", "in_prompt"] = ""
-    past_thinking: Literal["", "with_calls", "dropped"] = ""
+    past_thinking: Literal["", "with_calls", "dropped", "sealed"] = ""
     call_ids: Literal["", "alnum9"] = ""
     after_results: str = ""
     thinking_tags: bool = False

@@ -15,7 +15,7 @@ from relay.settings import Finding
 from relay.settings.wording import did_you_mean, fitting, unknown_key
 
 _LATER_KINDS = ("anthropic", "cohere", "gemini", "openai-responses", "perplexity")
-_KEYS = tuple(field.name for field in fields(ProviderSpec) if field.name != "name")
+_KEYS = tuple(field.name for field in fields(ProviderSpec) if field.name not in ("name", "overrides"))
 _SHELL_VARIABLE = re.compile(r"\$\{?\w+\}?")
 _ADVICE = {
     "base_url": 'Write it as its vendor does, such as "http://10.0.0.8:8000/v1".',

@@ -62,8 +62,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One provider. The fields are those of catalog.toml; `name` is the prefix clients use.
 
     `api_key` refers to the key or is it; `models`, when given, takes the place of discovery. `headers` go with each
-    request; they are no place for a key, which is never shown. `manage` lets keys of admin scope change its models.
-    `http_client` says what carries its calls.
+    request; they are no place for a key, which is never shown. `overrides` are profiles from sections of their own.
+    `manage` lets keys of admin scope change its models. `http_client` says what carries its calls.
     """
 
     name: str
@@ -88,6 +88,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     on_disconnect: OnDisconnect = "cancel"
     quirks: Quirks = NO_QUIRKS
     profiles: dict[str, Quirks] = {}
+    overrides: tuple[tuple[str, Quirks], ...] = ()
     embedding_quirks: Quirks = NO_QUIRKS
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 256
@@ -130,6 +131,8 @@ def configured(
         raise SpecError(f"unknown kind {kind!r}; known are {', '.join(_rows())}", key="kind")
     if "name" in section:
         raise SpecError("unknown key: the section's own name is the provider's", key="name")
+    if "overrides" in section:
+        raise SpecError("unknown key: overrides are sections of their own", key="overrides")
     own = tuple(listening)
     fields = {**row, **_moved(row, environ, own), **section, "name": name, "kind": kind}
     for table in ("quirks", "profiles", "embedding_quirks", "auth", "headers", "services"):

@@ -1,0 +1,58 @@
+"""A client's own body: what is read before it is known who serves it, and the same body aimed at a provider."""
+
+import re
+
+import msgspec
+
+from relay.adapters.dialects import splice
+from relay.adapters.dialects.base import Envelope, WireRequest
+from relay.adapters.dialects.openai_chat.envelope import check_utf8, regular
+from relay.adapters.dialects.openai_responses import wire
+from relay.domain.errors import InvalidRequest, Unsupported
+
+PATH = "/responses"
+
+_ABSENT = re.compile(rb"null|\[\s*\]")
+
+_peeked = msgspec.json.Decoder(wire.Peeked, strict=False)
+
+
+def peek(body: bytes) -> Envelope:
+    """The envelope of a request. Raises `InvalidRequest`, and `Unsupported` for what needs a provider's state."""
+    peeked = regular(body, _peeked.decode)
+    check_utf8(body)
+    if not peeked.model:
+        raise missing("model")
+    if peeked.background:
+        raise Unsupported("background responses are not supported: stream instead", param="background")
+    for name, value in (("prompt", peeked.prompt), ("conversation", peeked.conversation)):
+        if value != wire.NULL:
+            raise Unsupported(f"{name} names what a provider keeps, which the relay does not", param=name)
+    stream = bool(peeked.stream)
+    texts = (text for text in (peeked.instructions, peeked.input) if text != wire.NULL)
+    return Envelope(
+        model=peeked.model, stream=stream, include_usage=stream, message_bytes=sum(map(len, texts))
+    )
+
+
+def retarget(body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+    """The body with `model` replaced, and not to be kept by the provider. Raises `InvalidRequest`.
+
+    Usage is always told. Members that are null or empty lists are left out, as OpenAI refuses an empty list of
+    tools, and so is what is almost called `model`.
+    """
+    members = {
+        name: value
+        for name, value in regular(body, splice.top_level).items()
+        if name == "input" or not (_ABSENT.fullmatch(value) or splice.is_other_spelling(name))
+    }
+    members["model"] = splice.raw(model)
+    members["store"] = splice.raw(value=False)
+    return WireRequest(path=PATH, body=splice.assemble(members))
+
+
+def missing(name: str) -> InvalidRequest:
+    """A parameter that a request cannot do without."""
+    return InvalidRequest(
+        f"you must provide a {name} parameter", code="missing_required_parameter", param=name
+    )
