@@ -6,7 +6,7 @@ from typing import assert_never
 import msgspec
 
 from relay.adapters.dialects import lenient, splice
-from relay.adapters.dialects.base import Envelope, WireRequest, check_items, refuse_completion
+from relay.adapters.dialects.base import EditMembers, Envelope, WireRequest, check_items, refuse_completion
 from relay.adapters.dialects.cohere_v2 import options, wire
 from relay.adapters.dialects.cohere_v2.messages import (
     arranged,
@@ -65,11 +65,11 @@ def peek(body: bytes) -> Envelope:
     )
 
 
-def retarget(body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+def retarget(body: bytes, model: str, *, count_usage: bool, edit: EditMembers | None = None) -> WireRequest:
     """The body with `model` replaced. Raises `InvalidRequest`."""
     members = dict(regular(body, splice.top_level))
     members["model"] = splice.raw(model)
-    return WireRequest(path=PATH, body=splice.assemble(members))
+    return splice.edited(members, edit, PATH)
 
 
 def decode_request(body: bytes) -> ChatRequest:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from relay.adapters.dialects import lenient, splice
-from relay.adapters.dialects.base import Envelope, WireRequest, check_items, refuse_completion
+from relay.adapters.dialects.base import EditMembers, Envelope, WireRequest, check_items, refuse_completion
 from relay.adapters.dialects.foreign import foreign_losses
 from relay.adapters.dialects.freeform import as_json, format_losses
 from relay.adapters.dialects.gemini_generate import options, wire
@@ -78,12 +78,12 @@ def peek(body: bytes) -> Envelope:
     )
 
 
-def retarget(body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+def retarget(body: bytes, model: str, *, count_usage: bool, edit: EditMembers | None = None) -> WireRequest:
     """The body without what the path says. Raises `InvalidRequest`."""
     members = dict(regular(body, splice.top_level))
     members.pop("model", None)
     stream = _is_on(members.pop("stream", wire.NONE))
-    return WireRequest(path=path_of(model, stream=stream), body=splice.assemble(members))
+    return splice.edited(members, edit, path_of(model, stream=stream))
 
 
 def decode_request(body: bytes) -> ChatRequest:

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from relay.adapters.dialects import splice
-from relay.adapters.dialects.base import Envelope, WireRequest
+from relay.adapters.dialects.base import EditMembers, Envelope, WireRequest
 from relay.adapters.dialects.openai_chat.envelope import check_utf8, regular
 from relay.adapters.dialects.openai_responses import wire
 from relay.domain.errors import InvalidRequest, Unsupported
@@ -35,7 +35,7 @@ def peek(body: bytes) -> Envelope:
     )
 
 
-def retarget(body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+def retarget(body: bytes, model: str, *, count_usage: bool, edit: EditMembers | None = None) -> WireRequest:
     """The body with `model` replaced, and not to be kept by the provider. Raises `InvalidRequest`.
 
     Usage is always told. Members that are null or empty lists are left out, as OpenAI refuses an empty list of
@@ -48,7 +48,7 @@ def retarget(body: bytes, model: str, *, count_usage: bool) -> WireRequest:
     }
     members["model"] = splice.raw(model)
     members["store"] = splice.raw(value=False)
-    return WireRequest(path=PATH, body=splice.assemble(members))
+    return splice.edited(members, edit, PATH)
 
 
 def missing(name: str) -> InvalidRequest:
