@@ -1,62 +1,69 @@
-"""Answers of real servers, for whoever has the recordings: `RELAY_RECORDINGS` names their folder."""
+"""Answers of real Ollama servers, chat and generate: see `tests/support/recordings.py`."""
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relay.adapters.dialects.ollama_chat import DIALECT
+from relay.adapters.dialects import ollama_chat, ollama_generate
+from relay.adapters.dialects.base import Dialect
+from relay.adapters.outbound.http.failures import refusal
 from relay.domain.chat import Text, Thinking
+from relay.domain.errors import Rejected
+from relay.domain.events import ChatResponse
 from relay.domain.folding import fold
+from tests.support.recordings import Recording, check_clients, check_splits, needs_recordings, recorded
 
-_FOLDER = os.environ.get("RELAY_RECORDINGS")
+pytestmark = needs_recordings
 
-pytestmark = pytest.mark.skipif(not _FOLDER, reason="RELAY_RECORDINGS is not set")
-
-
-def _recordings(kind: str) -> list[Any]:
-    paths = sorted(Path(_FOLDER, "ollama").glob("*.json")) if _FOLDER else []
-    found = [pytest.param(json.loads(path.read_text()), id=path.stem) for path in paths]
-    return [param for param in found if _is(kind, param.values[0])]
+DIALECTS: dict[str, Dialect] = {
+    "api-chat": ollama_chat.DIALECT,
+    "api-generate": ollama_generate.DIALECT,
+}
 
 
-def _is(kind: str, recording: Any) -> bool:
-    response = recording["response"]
-    traits = (recording["endpoint"], response["body_kind"], response["status"])
-    return traits == ("api-chat", kind, 200)
+def of(kind: Any) -> list[Any]:
+    return [param for endpoint in DIALECTS for param in recorded("ollama", endpoint=endpoint, kind=kind)]
 
 
-@pytest.mark.parametrize("recording", _recordings("ndjson"))
-def test_a_recorded_stream_is_read_to_its_end(recording: Any) -> None:
-    body = recording["response"]["body"].encode()
-    decoder = DIALECT.decoder()
-    events = [event for start in range(0, len(body), 9) for event in decoder.feed(body[start : start + 9])]
-    answer = fold([*events, *decoder.close()])
-    written = [json.loads(line) for line in body.splitlines()]
+def check(answer: ChatResponse, lines: list[dict[str, Any]]) -> None:
+    """Against a plain reading of the lines."""
     assert answer.usage is not None
-    assert answer.usage.output_tokens == written[-1]["eval_count"]
-    said = "".join(line["message"]["content"] for line in written)
-    thought = "".join(line["message"].get("thinking", "") for line in written)
-    calls = [call for line in written for call in line["message"].get("tool_calls", ())]
+    assert answer.usage.input_tokens == lines[-1].get("prompt_eval_count")
+    assert answer.usage.output_tokens == lines[-1]["eval_count"]
+    messages = [line.get("message", line) for line in lines]
+    said = "".join(message.get("content") or message.get("response") or "" for message in messages)
+    thought = "".join(message.get("thinking") or "" for message in messages)
+    calls = [call for message in messages for call in message.get("tool_calls") or ()]
     parts = answer.choices[0].parts
     texts = [part.text for part in parts if isinstance(part, Text | Thinking)]
     assert texts == [text for text in (thought, said) if text]
     assert len(parts) == len(texts) + len(calls)
+    check_clients(answer)
 
 
-@pytest.mark.parametrize("recording", _recordings("json"))
-def test_a_recorded_whole_answer_is_read(recording: Any) -> None:
-    body = recording["response"]["body"]
-    answer = DIALECT.decode_response(body.encode() if isinstance(body, str) else json.dumps(body).encode())
-    assert answer.choices[0].parts
-    assert answer.usage is not None
+@pytest.mark.slow
+@pytest.mark.parametrize("recording", of("ndjson"))
+def test_a_recorded_stream_says_the_same_wherever_it_is_cut(recording: Recording) -> None:
+    check(fold(check_splits(recording.body, DIALECTS[recording.endpoint].decoder)), recording.events)
 
 
-@pytest.mark.parametrize("recording", [*_recordings("ndjson"), *_recordings("json")])
-def test_a_recorded_request_is_understood(recording: Any) -> None:
-    if recording["request"]["body"] is None:
-        pytest.skip("the source kept no request")
-    request = DIALECT.decode_request(json.dumps(recording["request"]["body"]).encode())
-    assert DIALECT.decode_request(DIALECT.encode_request(request).body) == request
+@pytest.mark.parametrize("recording", of("json"))
+def test_a_recorded_whole_answer_is_read(recording: Recording) -> None:
+    check(DIALECTS[recording.endpoint].decode_response(recording.body), [recording.value])
+
+
+@pytest.mark.parametrize("recording", recorded("ollama", failed=True))
+def test_a_recorded_error_is_what_it_says(recording: Recording) -> None:
+    fault = DIALECTS[recording.endpoint].decode_error(recording.body)
+    failure = refusal(recording.status, recording.headers, fault, now_s=0)
+    assert isinstance(failure, Rejected)
+    assert failure.message == recording.value["error"]
+
+
+@pytest.mark.parametrize(
+    "recording", [param for param in (*of("ndjson"), *of("json")) if param.values[0].asked is not None]
+)
+def test_a_recorded_request_is_understood(recording: Recording) -> None:
+    dialect = DIALECTS[recording.endpoint]
+    request = dialect.decode_request(recording.request)
+    assert dialect.decode_request(dialect.encode_request(request).body) == request

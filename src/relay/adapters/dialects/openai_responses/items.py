@@ -210,11 +210,13 @@ def _written(message: Message, freeform: set[str]) -> Iterator[_Item]:
         yield from _written_turn(message, freeform)
         return
     if not message.parts:
-        yield wire.Message(role="assistant", content="")
+        yield wire.Message(type="message", role="assistant", content="")
     for is_said, run in groupby(message.parts, lambda part: isinstance(part, Text | Refusal)):
         if is_said:
             said = [part for part in run if isinstance(part, Text | Refusal)]
-            yield wire.Message(role="assistant", content=written_content(said, is_answer=True))
+            yield wire.Message(
+                type="message", role="assistant", content=written_content(said, is_answer=True)
+            )
         else:
             yield from (_written_deed(part) for part in run)
 
@@ -233,7 +235,7 @@ def _written_turn(message: Message, freeform: set[str]) -> Iterator[_Item]:
             case _:
                 assert_never(part)
     if content or not message.parts:
-        yield wire.Message(role=message.role, content=written_content(content))
+        yield wire.Message(type="message", role=message.role, content=written_content(content))
 
 
 def _written_deed(part: Part) -> _Item:

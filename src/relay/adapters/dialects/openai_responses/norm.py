@@ -37,9 +37,9 @@ from relay.domain.events import AnswerPart, ChatResponse, Choice, TokenLogprob
 POVERTY: tuple[str, ...] = (
     "The id begins with `resp_`.",
     "Only the first choice is carried.",
-    "Empty texts and refusals are left out, and thinking that is neither shown nor sealed.",
+    "Empty texts and refusals are left out with what they cite, and thinking that is neither shown nor sealed.",
     "In a stream, parts come in the order in which they began.",
-    "Thinking without an id gets one; without a seal that somebody knows it is taken for this dialect's own.",
+    "Thinking without an id gets one; that of no known dialect loses its seal and is taken for this one's own.",
     "Signatures of texts and calls are left out, and parts that only another dialect has a word for.",
     "A tool call without arguments has the arguments `{}`.",
     "A tool call without an id, or with one that another call of the answer has, gets an id of its own.",
@@ -103,11 +103,10 @@ def _norm_parts(choice: Choice, ids: ItemIds) -> Iterator[AnswerPart]:
                 if part.text:
                     yield part if isinstance(part, Refusal) else replace(part, signature="", cache=None)
             case Thinking():
-                is_sealed = part.origin is not None and bool(part.signature or part.sealed)
-                if is_sealed:
-                    yield replace(part, id=ids.reasoning(part.id))
-                elif part.text:
+                if part.origin is None and part.text:
                     yield Thinking(text=part.text, id=ids.reasoning(part.id), origin=NAME)
+                elif part.origin is not None and (part.text or part.signature or part.sealed):
+                    yield replace(part, id=ids.reasoning(part.id))
             case ToolCall():
                 arguments = part.arguments or ("" if part.freeform else "{}")
                 yield replace(part, id=ids.call(part.id), arguments=arguments, signature="", cache=None)

@@ -8,6 +8,7 @@ canonical form for is an opaque part, complete at its end.
 
 from collections.abc import Callable, Mapping
 
+import msgspec
 from msgspec import Raw
 
 from relay.adapters.dialects import lenient, members
@@ -170,7 +171,7 @@ class Reader:
         slot = index * _PARTS_PER_ITEM
         if slot not in self._parts:
             self._opaque_slots.add(slot)
-            json_text = members.json_text(raw).replace("\n", " ").replace("\r", " ").strip()
+            json_text = msgspec.json.format(members.json_text(raw), indent=-1)
             events.append(OpaqueReported(index=slot, part=Opaque(origin=NAME, json=json_text)))
 
     def _text_delta(self, event: Members, events: list[StreamEvent]) -> None:

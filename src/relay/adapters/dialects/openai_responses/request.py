@@ -189,8 +189,8 @@ def _extras(read: wire.Body, members: Mapping[str, msgspec.Raw]) -> dict[str, Js
             found |= {f"{parent}.{name}": raw for name, raw in inner.items() if name not in known}
     if not options.knows_effort(read.reasoning):
         found["reasoning.effort"] = splice.raw(read.reasoning.effort if read.reasoning else None)
-    asked = read.text.format.type if read.text is not None and read.text.format is not None else "text"
-    if asked not in ("text", "json_object", "json_schema"):
+    asked = read.text.format.type if read.text is not None and read.text.format is not None else ""
+    if asked not in ("", "text", "json_object", "json_schema"):
         found["text.format"] = splice.top_level(bytes(members["text"]))["format"]
     if (read.tools or ()) and options.is_own_choice(read.tool_choice):
         found["tool_choice"] = read.tool_choice

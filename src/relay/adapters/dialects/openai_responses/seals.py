@@ -32,10 +32,12 @@ def opening(own: DialectName, origin: DialectName | None) -> str | None:
 
 def written(own: DialectName, thinking: Thinking) -> str | None:
     """The seal as a client gets it; `None` where there is none, or nobody to know it again."""
-    if thinking.origin is None or not (thinking.signature or thinking.sealed):
+    if thinking.origin is None:
         return None
     if thinking.origin == own and not thinking.signature:
-        return thinking.sealed
+        return thinking.sealed or None
+    if not (thinking.signature or thinking.sealed):
+        return opening(own, thinking.origin)
     envelope = _Envelope(thinking.signature, thinking.sealed)
     packed = urlsafe_b64encode(_encoder.encode(envelope)).decode()
     return f"{_MARK}{thinking.origin}:{packed}"
@@ -53,6 +55,8 @@ def read(encrypted: str) -> tuple[str, str]:
     if not encrypted.startswith(_MARK):
         return "", encrypted
     _, _, packed = encrypted.removeprefix(_MARK).partition(":")
+    if not packed:
+        return "", ""
     try:
         envelope = _decoder.decode(urlsafe_b64decode(packed.encode()))
     except (ValueError, msgspec.MsgspecError):

@@ -53,7 +53,7 @@ class Audio(Struct):
 class Message(Struct, omit_defaults=True):
     """A turn. Of an assistant's, `content` is text when it is one text; of a user's too."""
 
-    type: str | None = "message"
+    type: str | None = None
     role: str = ""
     content: str | list[Raw] | UnsetType | None = UNSET
 
@@ -141,7 +141,7 @@ class NamedChoice(Struct, omit_defaults=True):
 
 
 class Format(Struct, omit_defaults=True):
-    type: str = "text"
+    type: str = ""
     name: str | None = None
     description: str | None = None
     schema: Raw = NULL

@@ -21,7 +21,8 @@ from relay.adapters.dialects.openai_responses import seals, usage, wire
 from relay.adapters.dialects.openai_responses.content import NAME
 from relay.adapters.dialects.openai_responses.echo import echoed
 from relay.adapters.dialects.openai_responses.ids import ItemIds, response_id
-from relay.adapters.dialects.openai_responses.pending import InTurn, PartEvent, Spelling
+from relay.adapters.dialects.openai_responses.spelling import Spelling
+from relay.adapters.dialects.sequential import PartEvent, Sequencer
 from relay.domain.chat import Citation, Thinking
 from relay.domain.errors import RelayError
 from relay.domain.events import (
@@ -83,7 +84,7 @@ class Encoder:
         self._ids = ItemIds(scene.id)
         tools = scene.asked.tools if scene.asked is not None else ()
         self._spelling = Spelling({tool.name: tool for tool in tools})
-        self._in_turn = InTurn()
+        self._sequencer = Sequencer()
         self._frames: list[bytes] = []
         self._sequence = 0
         self._output: list[wire.WrittenItem] = []
@@ -107,6 +108,7 @@ class Encoder:
                 self._logprobs.extend(tokens)
             case Finished(reason=reason, choice=0):
                 self._reason = reason
+                self._take(event)
             case UsageReported(usage=reported):
                 self._usage = reported if self._usage is None else self._usage.merged(reported)
             case Failed(error=error):
@@ -139,11 +141,12 @@ class Encoder:
         response.usage = usage.written(self._usage) if self._usage is not None else None
         return response
 
-    def _take(self, event: PartEvent) -> None:
+    def _take(self, event: PartEvent | Finished) -> None:
         if event.choice == 0:
             self._begin()
-            for due in self._in_turn.next(event):
-                self._write(due)
+            for due in self._sequencer.push(event):
+                if isinstance(due, PartEvent.__value__):
+                    self._write(due)
 
     def _fail(self, error: RelayError) -> bytes:
         self._has_failed = True
@@ -171,7 +174,7 @@ class Encoder:
             model=self._scene.model,
             output=self._output,
             reasoning=wire.WrittenReasoningOptions(),
-            text=wire.WrittenTextOptions(format=wire.Format()),
+            text=wire.WrittenTextOptions(format=wire.Format(type="text")),
             tools=[],
         )
         return echoed(response, self._scene.asked)
