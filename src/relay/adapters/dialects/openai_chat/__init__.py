@@ -5,6 +5,7 @@ from typing import Literal
 from relay.adapters.dialects.base import Dialect
 from relay.adapters.dialects.openai_chat import envelope, errors, request, response, writing
 from relay.adapters.dialects.openai_chat.norm import POVERTY, REQUEST_POVERTY, norm, norm_request
+from relay.adapters.dialects.openai_chat.response import glance_exact
 from relay.adapters.dialects.openai_chat.stream import Decoder
 from relay.adapters.dialects.openai_chat.tap import Tap
 from relay.adapters.dialects.openai_chat.writing import Encoder
@@ -36,4 +37,4 @@ class OpenAIChat:
 
 DIALECT: Dialect = OpenAIChat()
 
-__all__ = ["DIALECT", "POVERTY", "REQUEST_POVERTY", "norm", "norm_request"]
+__all__ = ["DIALECT", "POVERTY", "REQUEST_POVERTY", "glance_exact", "norm", "norm_request"]

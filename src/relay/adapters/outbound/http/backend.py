@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from relay.adapters.dialects import splice
 from relay.adapters.dialects.base import Dialect, EditMembers, Scene, WireRequest
 from relay.adapters.outbound.http.endpoint import Endpoint
-from relay.adapters.outbound.http.exchange import HttpExchange, Reading
+from relay.adapters.outbound.http.exchange import Glance, HttpExchange, Reading
 from relay.application.ports import Exchange, OnDisconnect, OriginalRequest, UpstreamCall
 from relay.domain.chat import ChatRequest
 
@@ -16,6 +17,10 @@ type EditOf = Callable[[str], EditMembers | None]
 
 def unedited(model: str) -> None:
     """The `EditOf` of a provider that takes its dialect as it is."""
+
+
+type Passing = Literal["always", "exact", "never"]
+"""Whether bytes pass between client and provider of one dialect."""
 
 
 def as_it_is(request: ChatRequest) -> ChatRequest:
@@ -28,14 +33,17 @@ class HttpBackend:
     """A `ChatBackend` over HTTP.
 
     `completions` is the dialect in which the provider goes on from a prompt, where it has one beside its chat.
-    Where `passes_through`, a client of the dialect that is spoken has its body sent and its answer returned as
-    bytes; else both are decoded and encoded anew, and `prepare` may add to the conversation.
+    A client of the dialect that is spoken has its body sent as bytes, and its answer returned as bytes, where
+    `passing` is "always". With "exact" the answer is only where `glance_exact` finds nothing to set right in it, and
+    a stream is read and written anew. With "never", and for other clients, request and answer are decoded and encoded
+    anew, and `prepare` may add to the conversation.
     """
 
     endpoint: Endpoint
     dialect: Dialect
     completions: Dialect | None = None
-    passes_through: bool = False
+    passing: Passing = "never"
+    glance_exact: Glance | None = None
     prepare: Callable[[ChatRequest], ChatRequest] = as_it_is
     edit_of: EditOf = unedited
     on_disconnect: OnDisconnect = "cancel"
@@ -43,11 +51,13 @@ class HttpBackend:
     async def open(self, call: UpstreamCall) -> Exchange:
         """As `ChatBackend.open`; also raises what the client's body gives cause for, when it is decoded here."""
         dialect = self._spoken(call.original)
-        passes = self.passes_through and call.original.dialect == dialect.name
-        wire = self._encoded(call, dialect, passes=passes)
+        passing = self.passing if call.original.dialect == dialect.name else "never"
+        wire = self._encoded(call, dialect, passes=passing != "never")
         scene = self._scene(call)
         response = await self.endpoint.post(wire, call.request_id, dialect.decode_error)
-        reading = Reading(dialect=dialect, scene=scene, stream=call.stream, passes=passes)
+        passes = passing == "always"
+        glance = dialect.glance if passes else self.glance_exact if passing == "exact" else None
+        reading = Reading(dialect, scene, call.stream, passes, glance)
         return HttpExchange(response, reading, wire.losses, self.endpoint.bulkhead.leave)
 
     def _spoken(self, original: OriginalRequest) -> Dialect:

@@ -6,7 +6,7 @@ and codecs read a whole answer in place of a stream. Once the codec has seen the
 a connection that breaks then, or stays open, costs the caller nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import anyio
@@ -15,7 +15,7 @@ from relay.adapters.dialects.base import Dialect, Scene, StreamDecoder, StreamTa
 from relay.adapters.outbound.http.interface import HttpResponse, Phases, read_body
 from relay.application.ports import Piece
 from relay.domain.errors import Interrupted, Malformed, RelayError, TimedOut, UpstreamError
-from relay.domain.events import ChatResponse, Failed, Finished, PartStarted
+from relay.domain.events import ChatResponse, Failed, Finished, PartStarted, StreamEvent
 from relay.domain.folding import fold, unfold
 
 TAIL_S = 1.0
@@ -29,13 +29,21 @@ _STARTS = {
 """First bytes of `data`, `event`, `id`, `retry`, a comment, a whole answer or error, a byte order mark."""
 
 
+type Glance = Callable[[bytes], Sequence[StreamEvent] | None]
+"""`Dialect.glance`, or a stricter one."""
+
+
 class Reading(NamedTuple):
-    """How an answer shall be read: as a stream or whole, its bytes passed on or not, and for whom."""
+    """How an answer shall be read: as a stream or whole, its bytes passed on or not, and for whom.
+
+    A whole answer that `glance` understands passes in any case.
+    """
 
     dialect: Dialect
     scene: Scene
     stream: bool
     passes: bool
+    glance: Glance | None
 
 
 class HttpExchange:
@@ -159,7 +167,7 @@ def _tap(reading: Reading) -> StreamTap:
 
 
 def _whole_piece(reading: Reading, body: bytes) -> Piece:
-    if reading.passes and (events := reading.dialect.glance(body)) is not None:
+    if reading.glance is not None and (events := reading.glance(body)) is not None:
         renamed = reading.dialect.rename_response(body, reading.scene.model)
         return Piece(events=events, raw=renamed, last=True)
     answer = _decoded(reading.dialect, body)

@@ -7,7 +7,8 @@ from functools import lru_cache, partial
 
 from relay.adapters.dialects.base import Dialect
 from relay.adapters.dialects.embeddings import EMBEDDING_DIALECTS
-from relay.adapters.outbound.http.backend import HttpBackend, as_it_is
+from relay.adapters.dialects.openai_chat import glance_exact
+from relay.adapters.outbound.http.backend import HttpBackend, Passing, as_it_is
 from relay.adapters.outbound.http.bulkhead import Bulkhead
 from relay.adapters.outbound.http.embedding_backend import HttpEmbeddingBackend
 from relay.adapters.outbound.http.endpoint import Endpoint
@@ -150,7 +151,8 @@ def _corrected_backend(
         endpoint=endpoint,
         dialect=dialects[spec.dialect],
         completions=dialects[spec.completions] if spec.completions else None,
-        passes_through=spec.pass_through and not prompt,
+        passing=_passing(spec),
+        glance_exact=glance_exact,
         prepare=partial(with_system_prompt, prompt=prompt) if prompt else as_it_is,
         edit_of=lru_cache(MAX_KNOWN_MODELS)(lambda model: edit_of(quirks_of(model))),
         on_disconnect=spec.on_disconnect,
@@ -158,13 +160,22 @@ def _corrected_backend(
     spoken: set[DialectName] = {spec.dialect, *((spec.completions,) if spec.completions else ())}
     return CorrectedBackend(
         backend=backend,
-        translating=replace(backend, passes_through=False),
-        passes_for=frozenset(spoken if backend.passes_through else ()),
+        translating=replace(backend, passing="never"),
+        passes_for=frozenset(() if backend.passing == "never" else spoken),
+        sets_json_right=backend.passing == "exact",
         thinks_in_text=lru_cache(MAX_KNOWN_MODELS)(
             lambda model: any(quirks.thinking_tags for quirks in quirks_of(model))
         ),
         plain_tool_names=spec.dialect == "openai.chat",
     )
+
+
+def _passing(spec: ProviderSpec) -> Passing:
+    if spec.quirks.system_prompt:
+        return "never"
+    if spec.pass_through:
+        return "always"
+    return "exact" if spec.dialect == "openai.chat" else "never"
 
 
 def _listed(

@@ -30,7 +30,8 @@ class CorrectedBackend:
     """A `ChatBackend`. `translating` is the same provider as `backend`, but for never passing bytes.
 
     `passes_for` are the dialects whose clients' bytes pass, `thinks_in_text` tells the models that put thoughts
-    into their text; with `plain_tool_names` the provider takes no others than those of OpenAI's chat.
+    into their text; with `plain_tool_names` the provider takes no others than those of OpenAI's chat. With `sets_json_right` an answer
+    that was to be JSON is read, whatever passes otherwise: its fence is taken off.
     """
 
     backend: ChatBackend
@@ -38,6 +39,7 @@ class CorrectedBackend:
     passes_for: frozenset[DialectName]
     thinks_in_text: Callable[[str], bool]
     plain_tool_names: bool
+    sets_json_right: bool = False
 
     @property
     def on_disconnect(self) -> OnDisconnect:
@@ -62,6 +64,8 @@ class CorrectedBackend:
 
     def _may_pass(self, call: UpstreamCall) -> bool:
         if self.thinks_in_text(call.model):
+            return False
+        if self.sets_json_right and b'"response_format"' in call.original.body:
             return False
         is_plain = not (self.plain_tool_names and may_be_odd(call.original.body))
         return is_plain or not ToolNames(call.original.decode())
