@@ -57,6 +57,12 @@ class TapeExchange:
                 return step
             await _act(step)
 
+    async def flow(self, take: Callable[[Piece], bool]) -> None:
+        while self.steps and isinstance(self.steps[0], Piece) and not self.steps[0].last:
+            await anyio.lowlevel.checkpoint()
+            if not take(self.steps.pop(0)):
+                return
+
     async def aclose(self) -> None:
         await anyio.lowlevel.checkpoint()
         self.closed = True
@@ -122,9 +128,16 @@ class RecordingReply:
 
     async def write(self, piece: Piece) -> None:
         await anyio.lowlevel.checkpoint()
+        self.pass_on(piece)
+
+    def pass_on(self, piece: Piece) -> bool:
         self.begun = True
         self.written.append(piece)
         self.on_write(len(self.written))
+        return True
+
+    async def catch_up(self) -> None:
+        await anyio.lowlevel.checkpoint()
 
     async def finish(self, piece: Piece) -> None:
         await anyio.lowlevel.checkpoint()

@@ -42,6 +42,13 @@ class ScriptedResponse:
         await anyio.lowlevel.checkpoint()
         return None
 
+    async def flow(self, take: Callable[[bytes], bool]) -> None:
+        while self._left and isinstance(chunk := self._left[0], bytes):
+            await anyio.lowlevel.checkpoint()
+            self._left.pop(0)
+            if not take(chunk):
+                return
+
     async def aclose(self) -> None:
         self.closed += 1
 

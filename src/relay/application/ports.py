@@ -84,6 +84,14 @@ class Exchange(AcceptedCall, Protocol):
         """The next piece. After the last one it may not be called. Raises `UpstreamError`."""
         ...
 
+    async def flow(self, take: Callable[[Piece], bool]) -> None:
+        """Hand over what comes, as it comes and without waking a task for each piece, while `take` returns true.
+
+        Returns when it has not, and when the next piece is one for `read`: the last, a failure, or any, as nothing
+        need flow at all. `take` does not raise.
+        """
+        ...
+
 
 class ChatBackend(Protocol):
     """A live provider."""
@@ -251,6 +259,14 @@ class Reply(AnyReply, Protocol):
 
     async def write(self, piece: Piece) -> None:
         """More of a stream; the first call sends the head."""
+        ...
+
+    def pass_on(self, piece: Piece) -> bool:
+        """As `write`, at once. False when the client is slow: then `catch_up` has to be awaited before more."""
+        ...
+
+    async def catch_up(self) -> None:
+        """Wait until the client has taken what was passed on."""
         ...
 
     async def finish(self, piece: Piece) -> None:

@@ -79,6 +79,11 @@ class ChatConversation:
         attempt.accept(exchange)
         meter, now = attempt.meter, attempt.clock.monotonic
         held: list[Piece] = []
+
+        def pass_on(piece: Piece) -> bool:
+            meter.see(piece.events, now())
+            return self.hangup.happened or self.reply.pass_on(piece)
+
         while True:
             piece = await exchange.read()
             meter.see(piece.events, now())
@@ -92,6 +97,8 @@ class ChatConversation:
                 break
             if not self.hangup.happened:
                 await self.reply.write(piece)
+            await exchange.flow(pass_on)
+            await self.reply.catch_up()
         if attempt.complete():
             await self.reply.finish(piece)
 

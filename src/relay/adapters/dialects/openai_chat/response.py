@@ -62,9 +62,9 @@ def _glanced(chunk: wire.Chunk) -> Sequence[StreamEvent] | None:
 
 
 def glance_exact(body: bytes) -> Sequence[StreamEvent] | None:
-    """As `glance`, of an answer that is to the letter what OpenAI itself would send: all members and no others of note.
+    """As `glance`, of an answer that is to the letter what OpenAI itself would send.
 
-    The answers of the servers compatible with it are passed on when they are, and written anew when they are not.
+    Those of the servers compatible with it are passed on when they are, and written anew when they are not.
     """
     if _OBJECT.search(body, 0, _OBJECT_WITHIN_BYTES) is None:
         return None

@@ -68,9 +68,9 @@ class Outlet:
 
     async def put(self, head: Callable[[], Head], body: bytes, *, last: bool = False) -> None:
         """Send more of the body, behind the head that `head` makes if none has left yet."""
-        if self._direct is not None and not self._is_sending and self._direct.is_writable():
-            self._put_at_once(self._direct, head, body, last=last)
-        elif not last:
+        if self.put_now(head, body, last=last):
+            return
+        if not last:
             await self._put_in_turn(head, body, last=False)
         else:
             try:
@@ -78,6 +78,14 @@ class Outlet:
                     await self._put_in_turn(head, body, last=True)
             except TimeoutError:
                 self.cut()
+
+    def put_now(self, head: Callable[[], Head], body: bytes, *, last: bool = False) -> bool:
+        """As `put`, if it need not wait; else false, and nothing was sent."""
+        direct = self._direct
+        if direct is None or self._is_sending or not direct.is_writable():
+            return False
+        self._put_at_once(direct, head, body, last=last)
+        return True
 
     def cut(self) -> None:
         """Give up on a client that takes nothing."""

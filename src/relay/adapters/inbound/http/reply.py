@@ -42,7 +42,9 @@ class StreamedReply:
         self._scene = scene
         self._encoder: StreamEncoder | None = None
         self._last_bytes = b"\n\n"
-        self._silent_since = asyncio.get_running_loop().time()
+        self._waiting = b""
+        self._now = asyncio.get_running_loop().time
+        self._silent_since = self._now()
         self._keep_alive_s = keep_alive_s if dialect.framing == "sse" else None
 
     @property
@@ -61,6 +63,23 @@ class StreamedReply:
         if data := self._encoded(piece):
             await self._put(data)
 
+    def pass_on(self, piece: Piece) -> bool:
+        """As `Reply.pass_on`."""
+        data = self._encoded(piece)
+        if not data:
+            return True
+        if self._outlet.put_now(self._head, data):
+            self._note(data)
+            return True
+        self._waiting += data
+        return False
+
+    async def catch_up(self) -> None:
+        """As `Reply.catch_up`."""
+        if self._waiting:
+            data, self._waiting = self._waiting, b""
+            await self._put(data)
+
     async def finish(self, piece: Piece) -> None:
         """As `Reply.finish`."""
         data = self._encoded(piece)
@@ -75,7 +94,7 @@ class StreamedReply:
 
     def due_in(self) -> float | None:
         """As `Pulse.due_in`."""
-        now = asyncio.get_running_loop().time()
+        now = self._now()
         if (since := self._outlet.sending_since) is not None:
             return since + self._outlet.stall_s - now
         if self._keep_alive_s is None:
@@ -84,7 +103,7 @@ class StreamedReply:
 
     async def beat(self) -> None:
         """As `Pulse.beat`: a comment for a silent client, the end for one that takes nothing."""
-        now = asyncio.get_running_loop().time()
+        now = self._now()
         if (since := self._outlet.sending_since) is not None:
             if now - since >= self._outlet.stall_s:
                 self._outlet.cut()
@@ -106,8 +125,11 @@ class StreamedReply:
 
     async def _put(self, data: bytes, *, last: bool = False) -> None:
         await self._outlet.put(self._head, data, last=last)
+        self._note(data)
+
+    def _note(self, data: bytes) -> None:
         self._last_bytes = data or self._last_bytes
-        self._silent_since = asyncio.get_running_loop().time()
+        self._silent_since = self._now()
 
     def _head(self) -> Head:
         lines = self._telling.lines(self._dialect.stream_content_type, total=False)
@@ -164,6 +186,14 @@ class WholeReply(WholeAnswer):
     async def write(self, piece: Piece) -> None:
         """As `Reply.write`, from a provider that only streams: kept until the end."""
         self._events.extend(piece.events)
+
+    def pass_on(self, piece: Piece) -> bool:
+        """As `Reply.pass_on`."""
+        self._events.extend(piece.events)
+        return True
+
+    async def catch_up(self) -> None:
+        """As `Reply.catch_up`: nothing was given to the client."""
 
     async def finish(self, piece: Piece) -> None:
         """As `Reply.finish`. Raises as `fold` when the events are no whole answer."""

@@ -91,6 +91,18 @@ class _OfPrompt:
         elif events:
             await self.reply.write(Piece(events=events))
 
+    def pass_on(self, piece: Piece) -> bool:
+        """As `Reply.pass_on`."""
+        events = tuple(self._numbered(piece.events))
+        if self.holds:
+            self._held.extend(events)
+            return True
+        return not events or self.reply.pass_on(Piece(events=events))
+
+    async def catch_up(self) -> None:
+        """As `Reply.catch_up`."""
+        await self.reply.catch_up()
+
     async def finish(self, piece: Piece) -> None:
         """As `Reply.finish`, of the last prompt; of the others it is no end."""
         events = (*self._held, *self._numbered(piece.events))

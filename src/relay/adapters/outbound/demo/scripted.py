@@ -77,6 +77,9 @@ class ScriptedExchange:
         await anyio.sleep(self._word_s)
         return next(self._pieces)
 
+    async def flow(self, take: Callable[[Piece], bool]) -> None:
+        """As `Exchange.flow`: every piece is for `read`."""
+
     async def aclose(self) -> None:
         """Nothing to let go of."""
 

@@ -6,7 +6,7 @@ say, so the pool has no limit of its own.
 """
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 from time import monotonic
 
 import anyio
@@ -120,6 +120,9 @@ class HttpxResponse:
         self._first_byte_deadline = None
         self._is_complete = chunk is None
         return chunk
+
+    async def flow(self, take: Callable[[bytes], bool]) -> None:
+        """As `HttpResponse.flow`, which the library cannot do."""
 
     async def aclose(self) -> None:
         """As `HttpResponse.aclose`."""

@@ -7,6 +7,7 @@ a connection that breaks then, or stays open, costs the caller nothing.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import anyio
@@ -81,6 +82,21 @@ class HttpExchange:
         if piece.last:
             await self.aclose()
         return piece
+
+    async def flow(self, take: Callable[[Piece], bool]) -> None:
+        """As `Exchange.flow`. Up to the finish: how long the connection may stay open after it is for `read`."""
+        if self._tap is not None and self._failure is None and self._tail_ends_at is None:
+            await self._response.flow(partial(self._flowed, self._tap, take))
+
+    def _flowed(self, tap: StreamTap, take: Callable[[Piece], bool], chunk: bytes) -> bool:
+        try:
+            piece = self._piece(tap.feed(chunk))
+        except UpstreamError as error:
+            self._failure = error
+            return False
+        if (piece.events or piece.raw) and not take(piece):
+            return False
+        return self._failure is None and self._tail_ends_at is None
 
     async def aclose(self) -> None:
         """As `Exchange.aclose`."""

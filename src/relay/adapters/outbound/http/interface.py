@@ -13,7 +13,7 @@ Every implementation passes the tests of `tests/contract/upstream_http`, whose r
 * Errors name neither the provider's address nor anything that was sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -144,6 +144,14 @@ class HttpResponse(Protocol):
         """The next bytes of the body, never empty; `None` at its end, and ever after.
 
         Raises `TimedOut`, `Interrupted` when the connection breaks, `Malformed` when the bytes are not HTTP.
+        """
+        ...
+
+    async def flow(self, take: Callable[[bytes], bool]) -> None:
+        """Hand over the bytes as they come, without waking a task for each, while `take` returns true.
+
+        Returns when it has not, and when the next `read` would not wait or a client cannot do this. What `take`
+        raises is raised here.
         """
         ...
 

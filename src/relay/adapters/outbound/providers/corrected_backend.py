@@ -30,8 +30,8 @@ class CorrectedBackend:
     """A `ChatBackend`. `translating` is the same provider as `backend`, but for never passing bytes.
 
     `passes_for` are the dialects whose clients' bytes pass, `thinks_in_text` tells the models that put thoughts
-    into their text; with `plain_tool_names` the provider takes no others than those of OpenAI's chat. With `sets_json_right` an answer
-    that was to be JSON is read, whatever passes otherwise: its fence is taken off.
+    into their text; with `plain_tool_names` the provider takes no others than those of OpenAI's chat. With
+    `sets_json_right` an answer that was to be JSON is read, whatever passes otherwise: its fence is taken off.
     """
 
     backend: ChatBackend
@@ -99,14 +99,26 @@ class CorrectedExchange:
     async def read(self) -> Piece:
         """As `Exchange.read`."""
         while True:
-            piece = await self._exchange.read()
-            events = piece.events
-            for correction in self._corrections:
-                events = correction.correct(events)
-            if self._may_lose and any(map(_cites, events)):
-                self.losses, self._may_lose = (*self.losses, LOST_CITATIONS), False
-            if events or piece.last:
-                return Piece(events=events, last=piece.last)
+            piece = self._corrected(await self._exchange.read())
+            if piece.events or piece.last:
+                return piece
+
+    async def flow(self, take: Callable[[Piece], bool]) -> None:
+        """As `Exchange.flow`."""
+
+        def take_corrected(piece: Piece) -> bool:
+            piece = self._corrected(piece)
+            return not piece.events or take(piece)
+
+        await self._exchange.flow(take_corrected)
+
+    def _corrected(self, piece: Piece) -> Piece:
+        events = piece.events
+        for correction in self._corrections:
+            events = correction.correct(events)
+        if self._may_lose and any(map(_cites, events)):
+            self.losses, self._may_lose = (*self.losses, LOST_CITATIONS), False
+        return Piece(events=events, last=piece.last)
 
     async def aclose(self) -> None:
         """As `Exchange.aclose`."""

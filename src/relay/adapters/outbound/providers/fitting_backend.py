@@ -61,6 +61,10 @@ class LosingExchange:
         """As `Exchange.read`."""
         return await self._exchange.read()
 
+    async def flow(self, take: Callable[[Piece], bool]) -> None:
+        """As `Exchange.flow`."""
+        await self._exchange.flow(take)
+
     async def aclose(self) -> None:
         """As `Exchange.aclose`."""
         await self._exchange.aclose()

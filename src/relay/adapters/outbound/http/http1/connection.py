@@ -51,6 +51,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._poller: select.poll | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Callable[[bytes], bool] | None = None
         self._failure: UpstreamError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
@@ -116,6 +117,19 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_read_paused:
             self._resume_reading()
         return data
+
+    async def flow(self, take: Callable[[bytes], bool]) -> None:
+        """As `HttpResponse.flow`: the bytes are handed over in the callback that brings them."""
+        answer = self.answer
+        if answer.chunks or answer.is_complete or self._failure is not None or not self._has_body_begun:
+            return
+        self._deadline = monotonic() + self._idle_s
+        self._take = take
+        waiter = self._waiter = self._loop.create_future()
+        try:
+            await waiter
+        finally:
+            self._waiter = self._take = None
 
     @property
     def is_at_end(self) -> bool:
@@ -200,7 +214,9 @@ class Connection(asyncio.BufferedProtocol):
         if answer.has_head and not had_head:
             self.head_at = monotonic()
             self._wake()
-        if answer.chunks:
+        if answer.chunks and self._take is not None and flaw is None and not answer.is_complete:
+            self._hand_over(self._take)
+        elif answer.chunks:
             self._unread_bytes += len(data)
             # Even if somebody waits: until they run, the loop reads on, dozens of times in a turn.
             if self._unread_bytes > MAX_UNREAD_BYTES:
@@ -210,6 +226,20 @@ class Connection(asyncio.BufferedProtocol):
             self._wake()
         if flaw is not None:
             self._fail(flaw)
+
+    def _hand_over(self, take: Callable[[bytes], bool]) -> None:
+        chunks = self.answer.chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        self._deadline = monotonic() + self._idle_s
+        try:
+            if take(data):
+                return
+        except Exception as error:
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_exception(error)
+        self._take = None
+        self._wake()
 
     def eof_received(self) -> None:
         """As `asyncio.Protocol.eof_received`: a provider that will not answer is not written to any further."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from time import monotonic
 from typing import Any
 
@@ -53,6 +53,11 @@ class Http1Response:
     def read(self) -> Coroutine[Any, Any, bytes | None]:
         """As `HttpResponse.read`."""
         return self._nothing() if self._connection is None else self._connection.read()
+
+    async def flow(self, take: Callable[[bytes], bool]) -> None:
+        """As `HttpResponse.flow`."""
+        if self._connection is not None:
+            await self._connection.flow(take)
 
     async def aclose(self) -> None:
         """As `HttpResponse.aclose`; it never waits."""
