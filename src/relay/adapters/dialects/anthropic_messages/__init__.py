@@ -16,7 +16,7 @@ from relay.adapters.dialects.anthropic_messages.norm import (
 )
 from relay.adapters.dialects.anthropic_messages.reading import AnswerReader
 from relay.adapters.dialects.anthropic_messages.writing import Encoder, frame
-from relay.adapters.dialects.base import Dialect, Scene, StreamDecoder, StreamTap, WireRequest
+from relay.adapters.dialects.base import Dialect, EditMembers, Scene, StreamDecoder, StreamTap, WireRequest
 from relay.adapters.dialects.members import Members, is_said, members, object_in, renamed, text
 from relay.domain.chat import DialectName
 from relay.domain.events import ChatResponse, StreamEvent
@@ -38,9 +38,11 @@ class AnthropicMessages:
     decode_error = staticmethod(errors.decode_error)
     encode_error = staticmethod(errors.encode_error)
 
-    def retarget(self, body: bytes, model: str, *, count_usage: bool) -> WireRequest:
+    def retarget(
+        self, body: bytes, model: str, *, count_usage: bool, edit: EditMembers | None = None
+    ) -> WireRequest:
         """Every answer has usage: there is nothing to ask for."""
-        return envelope.retarget(body, model)
+        return envelope.retarget(body, model, edit)
 
     def decode_response(self, body: bytes) -> ChatResponse:
         """A stream is read too."""

@@ -5,7 +5,7 @@ import msgspec
 from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.anthropic_messages import wire
 from relay.adapters.dialects.anthropic_messages.families import default_max_tokens
-from relay.adapters.dialects.base import Envelope, WireRequest
+from relay.adapters.dialects.base import EditMembers, Envelope, Members, WireRequest
 from relay.adapters.dialects.openai_chat.envelope import check_utf8, regular
 from relay.domain.errors import InvalidRequest
 
@@ -16,8 +16,6 @@ _peeked = msgspec.json.Decoder(wire.Peeked, strict=False)
 _messages = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _blocks = msgspec.json.Decoder(list[msgspec.Raw])
 _thought = msgspec.json.Decoder(wire.Block)
-
-type Members = dict[str, msgspec.Raw]
 
 
 def peek(body: bytes) -> Envelope:
@@ -35,7 +33,7 @@ def peek(body: bytes) -> Envelope:
     )
 
 
-def retarget(body: bytes, model: str) -> WireRequest:
+def retarget(body: bytes, model: str, edit: EditMembers | None = None) -> WireRequest:
     """The body with `model` replaced, and a limit where it names none. Raises `InvalidRequest`.
 
     Thoughts without a seal, as other providers' reach the client, are taken out: Anthropic refuses them.
@@ -43,7 +41,7 @@ def retarget(body: bytes, model: str) -> WireRequest:
     members = _retargeted(body, model)
     if members.get("max_tokens", wire.NULL) == wire.NULL:
         members["max_tokens"] = splice.raw(default_max_tokens(model))
-    return WireRequest(path=PATH, body=splice.assemble(members))
+    return splice.edited(members, edit, PATH)
 
 
 def retarget_count(body: bytes, model: str) -> WireRequest:

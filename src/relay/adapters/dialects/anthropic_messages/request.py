@@ -247,12 +247,7 @@ def _losses(request: ChatRequest) -> Iterator[str]:
     """What the caller set and Anthropic has no word for; caching marks change no answer."""
     yield from foreign_losses(request, NAME)
     yield from format_losses(request)
-    if request.tools and request.tool_choice == "none" and request.parallel_tool_calls is False:
-        yield "parallel_tool_calls"
-    if isinstance(request.output, JsonObject):
-        yield "output.json_object"
-    if isinstance(request.output, JsonSchema) and request.output.description:
-        yield "output.description"
+    yield from _setting_losses(request)
     for message in request.messages:
         if message.name is not None:
             yield "messages.name"
@@ -264,6 +259,15 @@ def _losses(request: ChatRequest) -> Iterator[str]:
                 yield name
             elif dialect != NAME and text.strip() != "null":
                 yield f"{dialect}:{name}"
+
+
+def _setting_losses(request: ChatRequest) -> Iterator[str]:
+    if request.tools and request.tool_choice == "none" and request.parallel_tool_calls is False:
+        yield "parallel_tool_calls"
+    if isinstance(request.output, JsonObject):
+        yield "output.json_object"
+    if isinstance(request.output, JsonSchema) and request.output.description:
+        yield "output.description"
 
 
 def _part_losses(part: Part) -> Iterator[str]:
