@@ -26,6 +26,7 @@ from relay.adapters.inbound.http.hosts import HostNames
 from relay.adapters.inbound.http.origins import BrowserGuard, Origins
 from relay.adapters.inbound.http.server import serve as serve_api
 from relay.adapters.outbound.http.clients import HttpClients
+from relay.adapters.outbound.memory.responses import InMemoryResponses
 from relay.adapters.outbound.spool.reader import SpoolReader
 from relay.adapters.outbound.spool.spool import Spool
 from relay.adapters.outbound.storage.engine import Database
@@ -251,6 +252,7 @@ def _build_api(
         authenticate=authenticate,
         list_models=ListModels(catalog=providers.catalog),
         manage_models=ManageModels(catalog=providers.catalog, providers=providers.backends),
+        responses=InMemoryResponses(clock=clock),
         catalog=providers.catalog,
         clock=clock,
         ids=ids,

@@ -18,6 +18,7 @@ from relay.adapters.inbound.http.connection import ConnectionLimits
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.server import Stop, serve_until
 from relay.adapters.inbound.http.traffic import Traffic
+from relay.adapters.outbound.memory.responses import InMemoryResponses
 from relay.adapters.outbound.providers.build import BackendsByName
 from relay.application.attempts import AttemptLimits
 from relay.application.authenticate import Authenticate, AuthMode
@@ -179,6 +180,7 @@ def listening(
         authenticate=Authenticate(keys=keys, clock=clock, mode=mode, on_loopback=True),
         list_models=ListModels(catalog=source),
         manage_models=ManageModels(catalog=source, providers=managed or BackendsByName({})),
+        responses=InMemoryResponses(clock=clock),
         catalog=source,
         clock=clock,
         ids=ids,

@@ -15,9 +15,11 @@ from relay.adapters.dialects import (
     ollama_generate,
     openai_chat,
     openai_completions,
+    openai_responses,
 )
 from relay.adapters.inbound.http import (
     health,
+    kept_responses,
     ollama,
     ollama_account,
     ollama_loaded,
@@ -35,11 +37,13 @@ from relay.adapters.inbound.http.health import Readiness, ReadinessCheck, nothin
 from relay.adapters.inbound.http.hot_route import HotRoute
 from relay.adapters.inbound.http.ollama_loaded import keeping
 from relay.adapters.inbound.http.origins import BrowserGuard
+from relay.adapters.inbound.http.responses import ResponsesRoute
 from relay.adapters.inbound.http.services import ServeService, service_routes
 from relay.adapters.inbound.http.several_prompts import each_prompt
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.authenticate import Authenticate
 from relay.application.calls import Caller
+from relay.application.kept_responses import ResponseStore
 from relay.application.list_models import ListModels
 from relay.application.loaded_models import LoadedModels
 from relay.application.manage.models import ManageModels
@@ -57,6 +61,7 @@ def create_api(
     authenticate: Authenticate,
     list_models: ListModels,
     manage_models: ManageModels,
+    responses: ResponseStore,
     catalog: CatalogSource,
     clock: Clock,
     ids: Ids,
@@ -86,9 +91,10 @@ def create_api(
         patience=patience,
     )
     hot = _hot_routes(chat, keeping(loaded_models, relay_embeddings), catalog, loaded_models)
-    hot |= service_routes(chat, relay_service)
+    hot |= service_routes(chat, relay_service) | _responses_routes(chat, responses)
     readiness = Readiness(traffic, ready, degraded)
     dependencies = _dependencies(authenticate, list_models, manage_models, loaded_models, readiness)
+    dependencies["responses"] = Provide(lambda: responses, sync_to_thread=False)
     framework = _framework(hot, dependencies, log)
     routes = Dispatch(
         hot if hot_in_front else {},
@@ -121,6 +127,22 @@ def _openai_routes(chat: ChatRoute) -> dict[str, HotRoute]:
         "/v1/completions": completions,
         "/completions": completions,
     }
+
+
+def _responses_routes(like: ChatRoute, responses: ResponseStore) -> dict[str, HotRoute]:
+    """As `like`, and what its answers are kept in."""
+    route = ResponsesRoute(
+        dialect=openai_responses.DIALECT,
+        serve=like.serve,
+        kept=responses,
+        shapes=like.shapes,
+        senders=like.senders,
+        clock=like.clock,
+        traffic=like.traffic,
+        log=like.log,
+        patience=like.patience,
+    )
+    return {"/v1/responses": route, "/responses": route}
 
 
 def _ollama_routes(
@@ -161,6 +183,7 @@ def _framework(
         route_handlers=[
             *(asgi(path, copy_scope=False)(route.__call__) for path, route in hot.items()),
             *health.ROUTES,
+            *kept_responses.ROUTES,
             *ollama.ROUTES,
             *ollama_account.ROUTES,
             *ollama_loaded.ROUTES,

@@ -23,9 +23,17 @@ from relay.domain.errors import (
 _PLAIN = "text/plain"
 
 _OPENAI_PATHS = frozenset(
-    {"/v1", "/chat/completions", "/api/chat/completions", "/completions", "/embeddings", "/models"}
+    {
+        "/v1",
+        "/chat/completions",
+        "/api/chat/completions",
+        "/completions",
+        "/embeddings",
+        "/models",
+        "/responses",
+    }
 )
-_BELOW_OPENAI_PATHS = ("/v1/", "/models/")
+_BELOW_OPENAI_PATHS = ("/v1/", "/models/", "/responses/")
 
 _ANTHROPIC_PATH = "/v1/messages"
 _ANTHROPIC_TYPES: Mapping[int, str] = {
