@@ -60,10 +60,15 @@ _config = msgspec.json.Decoder(wire.GenerationConfig, strict=False)
 _flag = msgspec.json.Decoder(bool, strict=False)
 
 
+def model_path(model: str) -> str:
+    """Where a model is, before the colon and the method."""
+    return f"/models/{quote(model.removeprefix('models/'), safe='')}"
+
+
 def path_of(model: str, *, stream: bool) -> str:
     """Where a model answers."""
-    name = quote(model.removeprefix("models/"), safe="")
-    return f"/models/{name}:streamGenerateContent?alt=sse" if stream else f"/models/{name}:generateContent"
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"{model_path(model)}:{method}"
 
 
 def peek(body: bytes) -> Envelope:

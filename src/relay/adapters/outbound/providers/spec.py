@@ -31,6 +31,9 @@ type Discovery = Literal[
     "together.models",
     "fireworks.models",
     "cerebras.models",
+    "anthropic.models",
+    "gemini.models",
+    "cohere.models",
     "ollama.tags",
 ]
 
@@ -76,6 +79,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     auth: Auth = Auth()
     headers: dict[str, str] = {}
     env: str = ""
+    env_too: str = ""
     api_key: Secret | None = None
     models: tuple[str, ...] = ()
     models_path: str = ""
@@ -98,7 +102,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def key_names(self) -> tuple[str, ...]:
         """The variables its key is conventionally in."""
-        return (f"{self.env}_API_KEY",) if self.env else ()
+        return tuple(f"{prefix}_API_KEY" for prefix in (self.env, self.env_too) if prefix)
 
 
 type Address = tuple[str, int]
@@ -156,8 +160,12 @@ def found_in_environment(
     found = [
         configured(kind, {}, environ, listening=own)
         for kind, row in _rows().items()
-        if (prefix := row.get("env"))
-        and any(environ.get(f"{prefix}_{ending}", "").strip() for ending in ("API_KEY", "API_KEY_FILE"))
+        if any(
+            environ.get(f"{row[prefix]}_{ending}", "").strip()
+            for prefix in ("env", "env_too")
+            for ending in ("API_KEY", "API_KEY_FILE")
+            if prefix in row
+        )
     ]
     if _moved(_rows()["ollama"], environ, own):
         found.append(configured("ollama", {}, environ, listening=own))
