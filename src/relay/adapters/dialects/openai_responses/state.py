@@ -4,15 +4,18 @@ A request that goes on from what is kept is made whole before anybody reads it: 
 its whole conversation. Items are kept as they were spelled, each under an id.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from relay.adapters.dialects import members, splice
 from relay.adapters.dialects.openai_chat.envelope import regular
 from relay.adapters.dialects.openai_responses import wire
+from relay.adapters.dialects.openai_responses.content import NAME
 from relay.adapters.dialects.openai_responses.items import unresolved
+from relay.domain.chat import ChatRequest
 
 _REFERENCE_TYPES = ("item_reference", "")
 _END = b"data: "
@@ -66,6 +69,14 @@ def continued(body: bytes, history: Sequence[bytes], referred: Mapping[str, byte
             raise unresolved(reference, f"input[{index}]")
     found["input"] = splice.raw(items)
     return splice.assemble(found)
+
+
+def with_continuation(request: ChatRequest, asked: Continuation) -> ChatRequest:
+    """The request as an answer repeats it: a whole one, yet with what it went on from."""
+    told = {"store": "true" if asked.keeps else "false"}
+    if asked.previous:
+        told["previous_response_id"] = json.dumps(asked.previous)
+    return replace(request, extras={**request.extras, NAME: {**request.extras.get(NAME, {}), **told}})
 
 
 def input_of(body: bytes, answer_id: str) -> tuple[Item, ...]:

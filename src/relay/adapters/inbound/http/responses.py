@@ -32,7 +32,7 @@ class ResponsesRoute(ChatRoute):
         if asked.previous or asked.references:
             visit.body = _continued(visit.body, asked, self.kept, owner)
         sink = partial(_keep, self.kept, owner, visit.body) if asked.keeps else _forget
-        dialect = _Answering(self.dialect, visit.body, sink)
+        dialect = _Answering(self.dialect, visit.body, asked, sink)
         await ChatRoute._answer(replace(self, dialect=dialect, serve=_passing(self.serve, sink)), visit)
 
 
@@ -69,13 +69,14 @@ def _forget(data: bytes) -> None:
 class _Answering:
     """The dialect as it answers one request: it repeats what was asked, and gives the answer to `sink`."""
 
-    def __init__(self, dialect: ClientDialect, body: bytes, sink: Sink) -> None:
+    def __init__(self, dialect: ClientDialect, body: bytes, asked: state.Continuation, sink: Sink) -> None:
         self.name = dialect.name
         self.framing = dialect.framing
         self.stream_content_type = dialect.stream_content_type
         self.whole_content_type = dialect.whole_content_type
         self._dialect = dialect
         self._body = body
+        self._asked = asked
         self._sink = sink
         self._request: ChatRequest | None = None
 
@@ -105,7 +106,8 @@ class _Answering:
 
     def _knowing(self, scene: Scene) -> Scene:
         try:
-            return replace(scene, asked=self.decode_request(self._body))
+            request = self.decode_request(self._body)
+            return replace(scene, asked=state.with_continuation(request, self._asked))
         except RelayError:  # bytes that passed, to a provider that may take more than the codec does
             return scene
 
