@@ -44,7 +44,7 @@ from relay.application.manage.keys import CreateKey, RevokeKey
 from relay.application.manage.models import ManageModels
 from relay.application.relay_chat import RelayChat
 from relay.application.relay_embeddings import RelayEmbeddings
-from relay.application.relay_services import RelayService
+from relay.application.relay_services import RelayServices
 from relay.application.settle_usage import SettleUsage
 from relay.application.supervision import Supervisor
 from relay.configuration import Configuration, examine
@@ -246,7 +246,7 @@ def _build_api(
         relay_embeddings=RelayEmbeddings(
             catalog=providers.catalog, backends=providers.backends, ledger=books.spool, clock=clock, ids=ids
         ),
-        relay_service=RelayService(
+        relay_service=RelayServices(
             catalog=providers.catalog, backends=providers.backends, ledger=books.spool, clock=clock, ids=ids
         ),
         authenticate=authenticate,

@@ -27,7 +27,7 @@ from relay.application.manage.models import ManagedProviders, ManageModels
 from relay.application.ports import ChatBackend, EmbeddingBackend
 from relay.application.relay_chat import RelayChat
 from relay.application.relay_embeddings import RelayEmbeddings
-from relay.application.relay_services import RelayService, ServiceBackend
+from relay.application.relay_services import RelayServices, ServiceBackend
 from relay.domain.capabilities import Capabilities, Capability
 from relay.domain.catalog import Alias, Catalog, ModelEntry, ProviderEntry
 from relay.domain.keys import PUBLIC_BYTES, SECRET_BYTES, KeyRecord, digest, mint, public_id
@@ -152,31 +152,19 @@ def listening(
     books, keys, capture = Books(), KeysInMemory(), LogCapture()
     lines: list[AccessLine] = []
     source, clock, ids = ListedCatalog(catalog), TickingClock(), CountingIds()
+    common: dict[str, Any] = {
+        "catalog": source,
+        "ledger": books,
+        "clock": clock,
+        "ids": ids,
+        "limits": limits,
+    }
+    chats = NamedBackends({"up": backend, **(others or {})})
+    passed = BackendsByName({}, service_by_name=services or {})
     api = create_api(
-        relay_chat=RelayChat(
-            catalog=source,
-            backends=NamedBackends({"up": backend, **(others or {})}),
-            ledger=books,
-            clock=clock,
-            ids=ids,
-            limits=limits,
-        ),
-        relay_embeddings=RelayEmbeddings(
-            catalog=source,
-            backends=NamedEmbeddingBackends(embedders or {}),
-            ledger=books,
-            clock=clock,
-            ids=ids,
-            limits=limits,
-        ),
-        relay_service=RelayService(
-            catalog=source,
-            backends=BackendsByName({}, service_by_name=services or {}),
-            ledger=books,
-            clock=clock,
-            ids=ids,
-            limits=limits,
-        ),
+        relay_chat=RelayChat(backends=chats, **common),
+        relay_embeddings=RelayEmbeddings(backends=NamedEmbeddingBackends(embedders or {}), **common),
+        relay_service=RelayServices(backends=passed, **common),
         authenticate=Authenticate(keys=keys, clock=clock, mode=mode, on_loopback=True),
         list_models=ListModels(catalog=source),
         manage_models=ManageModels(catalog=source, providers=managed or BackendsByName({})),

@@ -74,10 +74,7 @@ def create_api(
     guard: BrowserGuard | None = None,
     hot_in_front: bool = True,
 ) -> Gate:
-    """The listener as an ASGI application.
-
-    With `hot_in_front` off, the framework routes the hot paths as well: slower, and the same in all else.
-    """
+    """The listener. With `hot_in_front` off, the framework routes the hot paths, too: slower, else the same."""
     traffic = traffic or Traffic()
     loaded_models = LoadedModels(list_models=list_models, clock=clock)
     chat = ChatRoute(

@@ -17,7 +17,7 @@ import msgspec
 from relay.adapters.outbound.http.interface import DEFAULT_TIMEOUTS, ClientName, Timeouts
 from relay.adapters.outbound.http.request_head import is_callers_field
 from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks
-from relay.adapters.outbound.providers.service_backend import Service
+from relay.adapters.outbound.providers.service_backend import ServiceEntry
 from relay.adapters.outbound.secrets import Secret
 from relay.application.ports import OnDisconnect
 from relay.domain.chat import ChatDialectName, CompletionDialectName
@@ -87,7 +87,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     not_chat: tuple[str, ...] = ()
     embeddings: tuple[EmbeddingDialectName, ...] = ()
     embedding_models: tuple[str, ...] = ()
-    services: dict[ServiceName, Service] = {}
+    services: dict[ServiceName, ServiceEntry] = {}
     pass_through: bool = False
     on_disconnect: OnDisconnect = "cancel"
     quirks: Quirks = NO_QUIRKS
