@@ -10,13 +10,15 @@ from math import lcm
 from typing import Literal
 
 from relay.domain.money import rounded
-from relay.domain.pricing.classes import COUNTERS, PARENTS, PricedClass, split
+from relay.domain.pricing.classes import CLASSES, COUNTERS, PARENTS, PricedClass, split
 from relay.domain.pricing.rates import Exact, Rate, exact_pusd
 from relay.domain.pricing.sheet import NEUTRAL, Context, PriceSheet, Rule
 from relay.domain.usage import Usage
 
 type QuoteState = Literal["computed", "partial", "unknown", "configured_free"]
 type Unknown = Literal["no_price", "no_price_at_date", "inconsistent_usage", "overlapping_rates", "no_usage"]
+
+_FEES = tuple(counter for counter in COUNTERS if counter.rate != "request")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,15 @@ def quote(sheet: PriceSheet | None, usage: Usage, at_ms: int, context: Context |
     standard = sheet.standard(at_ms)
     if standard is None:
         return unknown("no_price_at_date", sheet.id)
-    if not is_consistent(usage):
+    counts = usage.counts()
+    if not _is_consistent(counts):
         return unknown("inconsistent_usage", sheet.id)
     rates, flags = _rates(sheet, standard, at_ms, context or {})
-    return _quoted(usage, rates, sheet.id, standard, flags)
+    return _quoted(counts, rates, sheet.id, standard, flags)
 
 
-def is_consistent(usage: Usage) -> bool:
+def _is_consistent(counts: Mapping[str, int]) -> bool:
     """Whether no count is negative and no part is more than its whole."""
-    counts = usage.counts()
     if any(count < 0 for count in counts.values()):
         return False
     return all(counts[part] <= counts.get(whole, 0) for part, whole in PARENTS if counts.get(part))
@@ -87,9 +89,11 @@ def _rates(
     sheet: PriceSheet, standard: Rule, at_ms: int, context: Context
 ) -> tuple[Mapping[str, Rate], tuple[str, ...]]:
     """The rates in force, and a flag for each value of the context that no price speaks of."""
-    special = {key: value for key, value in context.items() if value not in NEUTRAL}
+    special = [pair for pair in context.items() if pair[1] not in NEUTRAL]
     others = [rule for rule in sheet.rules if rule.when or rule.factor is not None]
-    fitting = [rule for rule in others if rule.period.holds(at_ms) and rule.fits(context)]
+    fitting = [rule for rule in others if rule.fits(context) and rule.period.holds(at_ms)]
+    if not (fitting or special):
+        return standard.rates, ()
     rates = dict(standard.rates)
     for rule in reversed(fitting):  # of several that name a rate, the first counts
         rates.update(rule.rates)
@@ -99,14 +103,14 @@ def _rates(
     named = {pair for rule in fitting for pair in rule.when}
     flags = tuple(
         f"{'tier' if key == 'service_tier' else key}_unpriced:{value}"
-        for key, value in special.items()
+        for key, value in special
         if (key, value) not in named
     )
     return rates, flags
 
 
 def _quoted(
-    usage: Usage, rates: Mapping[str, Rate], sheet: str, standard: Rule, flags: tuple[str, ...]
+    counts: Mapping[str, int], rates: Mapping[str, Rate], sheet: str, standard: Rule, flags: tuple[str, ...]
 ) -> Quote:
     parts = split(frozenset(rates))
     if parts.overlap:
@@ -114,14 +118,18 @@ def _quoted(
     billed: list[tuple[PricedClass, int]] = []
     shares: list[int] = []
     for one, inside in parts.steps:
-        share = (getattr(usage, one.count) or 0) - sum(shares[place] for place in inside)
+        share = counts.get(one.count, 0)
+        for place in inside:
+            share -= shares[place]
         if share < 0:
             return unknown("inconsistent_usage", sheet)
         shares.append(share)
         billed.append((one, share))
-    billed += ((one, _counted(usage, one, rates)) for one in COUNTERS)
+    billed += ((one, counts.get(one.count, 0)) for one in _FEES if one.count in counts)
+    if "request" in rates:  # a request is one request, and that it has no fee leaves nothing unpriced
+        billed.append((CLASSES["request"], counts.get("requests", 1)))
     unpriced = tuple(one.count for one, count in billed if count and one.rate not in rates)
-    prompt_tokens = usage.input_tokens or 0
+    prompt_tokens = counts.get("input_tokens", 0)
     lines = _lines(
         (one, count, rates[one.rate].at(prompt_tokens))
         for one, count in billed
@@ -138,14 +146,6 @@ def _quoted(
         sheet=sheet,
         valid_from_ms=standard.period.from_ms,
     )
-
-
-def _counted(usage: Usage, counter: PricedClass, rates: Mapping[str, Rate]) -> int:
-    """A request is one request unless it says otherwise; that it has no fee of its own leaves nothing unpriced."""
-    count: int | None = getattr(usage, counter.count)
-    if counter.rate == "request":
-        return (1 if count is None else count) if counter.rate in rates else 0
-    return count or 0
 
 
 def _lines(billed: Iterable[tuple[PricedClass, int, Exact]]) -> tuple[Line, ...]:
