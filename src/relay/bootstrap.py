@@ -38,6 +38,7 @@ from relay.adapters.outbound.storage.usage_store import SqlUsageStore
 from relay.adapters.outbound.system import SystemClock, SystemEntropy, UuidV7Ids
 from relay.adapters.outbound.telemetry.logging import Logger, configure_logging
 from relay.application.authenticate import Authenticate
+from relay.application.count_tokens import CountTokens
 from relay.application.door import Door
 from relay.application.list_models import ListModels
 from relay.application.manage.keys import CreateKey, RevokeKey
@@ -253,6 +254,7 @@ def _build_api(
         list_models=ListModels(catalog=providers.catalog),
         manage_models=ManageModels(catalog=providers.catalog, providers=providers.backends),
         responses=InMemoryResponses(clock=clock),
+        count_tokens=CountTokens(catalog=providers.catalog, counters=providers.backends),
         catalog=providers.catalog,
         clock=clock,
         ids=ids,

@@ -22,6 +22,7 @@ from relay.adapters.outbound.memory.responses import InMemoryResponses
 from relay.adapters.outbound.providers.build import BackendsByName
 from relay.application.attempts import AttemptLimits
 from relay.application.authenticate import Authenticate, AuthMode
+from relay.application.count_tokens import CountTokens, TokenCounter
 from relay.application.list_models import ListModels
 from relay.application.manage.models import ManagedProviders, ManageModels
 from relay.application.ports import ChatBackend, EmbeddingBackend
@@ -139,6 +140,7 @@ def listening(
     others: Mapping[str, ChatBackend] | None = None,
     embedders: Mapping[str, EmbeddingBackend] | None = None,
     services: Mapping[str, ServiceBackend] | None = None,
+    counters: Mapping[str, TokenCounter] | None = None,
     mode: AuthMode = "open",
     patience: Patience = DEFAULT_PATIENCE,
     max_in_flight: int = 256,
@@ -169,6 +171,9 @@ def listening(
         list_models=ListModels(catalog=source),
         manage_models=ManageModels(catalog=source, providers=managed or BackendsByName({})),
         responses=InMemoryResponses(clock=clock),
+        count_tokens=CountTokens(
+            catalog=source, counters=BackendsByName({}, counter_by_name=counters or {})
+        ),
         catalog=source,
         clock=clock,
         ids=ids,

@@ -79,4 +79,4 @@ def _passed(event: Members, model: str) -> bytes:
 
 DIALECT: Dialect = AnthropicMessages()
 
-__all__ = ["DIALECT", "POVERTY", "REQUEST_POVERTY", "norm", "norm_request"]
+__all__ = ["DIALECT", "NAME", "POVERTY", "REQUEST_POVERTY", "norm", "norm_request"]

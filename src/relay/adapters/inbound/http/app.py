@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from structlog.typing import FilteringBoundLogger
 
 from relay.adapters.dialects import (
+    anthropic_messages,
     embeddings,
     ollama_chat,
     ollama_generate,
@@ -35,6 +36,7 @@ from relay.adapters.inbound.http.errors import ErrorShapes, error_headers, unexp
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.health import Readiness, ReadinessCheck, nothing
 from relay.adapters.inbound.http.hot_route import HotRoute
+from relay.adapters.inbound.http.messages import CountTokensRoute, MessagesRoute
 from relay.adapters.inbound.http.ollama_loaded import keeping
 from relay.adapters.inbound.http.origins import BrowserGuard
 from relay.adapters.inbound.http.responses import ResponsesRoute
@@ -43,6 +45,7 @@ from relay.adapters.inbound.http.several_prompts import each_prompt
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.authenticate import Authenticate
 from relay.application.calls import Caller
+from relay.application.count_tokens import CountTokens
 from relay.application.kept_responses import ResponseStore
 from relay.application.list_models import ListModels
 from relay.application.loaded_models import LoadedModels
@@ -50,7 +53,9 @@ from relay.application.manage.models import ManageModels
 from relay.application.ports import CatalogSource, Clock, Ids
 from relay.domain.errors import InvalidRequest, RelayError, UnknownRoute, WrongMethod
 
-SHAPES = ErrorShapes(openai=openai_chat.DIALECT, ollama=ollama_chat.DIALECT)
+SHAPES = ErrorShapes(
+    openai=openai_chat.DIALECT, anthropic=anthropic_messages.DIALECT, ollama=ollama_chat.DIALECT
+)
 
 
 def create_api(
@@ -62,6 +67,7 @@ def create_api(
     list_models: ListModels,
     manage_models: ManageModels,
     responses: ResponseStore,
+    count_tokens: CountTokens,
     catalog: CatalogSource,
     clock: Clock,
     ids: Ids,
@@ -89,6 +95,7 @@ def create_api(
     )
     hot = _hot_routes(chat, keeping(loaded_models, relay_embeddings), catalog, loaded_models)
     hot |= service_routes(chat, relay_service) | _responses_routes(chat, responses)
+    hot |= _messages_routes(chat, count_tokens)
     readiness = Readiness(traffic, ready, degraded)
     dependencies = _dependencies(authenticate, list_models, manage_models, loaded_models, readiness)
     dependencies["responses"] = Provide(lambda: responses, sync_to_thread=False)
@@ -140,6 +147,37 @@ def _responses_routes(like: ChatRoute, responses: ResponseStore) -> dict[str, Ho
         patience=like.patience,
     )
     return {"/v1/responses": route, "/responses": route}
+
+
+def _messages_routes(like: ChatRoute, count_tokens: CountTokens) -> dict[str, HotRoute]:
+    """As `like`, in Anthropic's dialect."""
+    messages = MessagesRoute(
+        dialect=anthropic_messages.DIALECT,
+        serve=like.serve,
+        shapes=like.shapes,
+        senders=like.senders,
+        clock=like.clock,
+        traffic=like.traffic,
+        log=like.log,
+        patience=like.patience,
+    )
+    count = CountTokensRoute(
+        dialect=messages.dialect,
+        serve=messages.serve,
+        count=count_tokens,
+        shapes=like.shapes,
+        senders=like.senders,
+        clock=like.clock,
+        traffic=like.traffic,
+        log=like.log,
+        patience=like.patience,
+    )
+    return {
+        "/v1/messages": messages,
+        "/messages": messages,
+        "/v1/messages/count_tokens": count,
+        "/messages/count_tokens": count,
+    }
 
 
 def _ollama_routes(
