@@ -7,7 +7,7 @@ NPM_INSTALL := npm install --prefix tests/e2e/node --no-package-lock --ignore-sc
 # With compiled modules kept, every process that a test starts is quicker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup check format-check lint types static imports requirements docs-check fast fix test test-one unit contract architecture e2e laws docs lock upgrade bench run
+.PHONY: help setup check format-check lint types static imports requirements docs-check fast fix test test-one unit contract architecture e2e laws fuzz docs lock upgrade bench run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ e2e: ## tests that start the real process, and the built package
 
 laws: ## the Hypothesis laws with at least 200 examples each
 	RELAY_LAWS_PROFILE=laws uv run pytest -m "hypothesis or law" --timeout 900 -n 2
+
+fuzz: ## break real bodies at random and put them to every decoder: make fuzz ARGS="--seconds 60 --seed 7"
+	uv run python -m tools.fuzz $(ARGS)
 
 docs: ## write the generated parts of the documents
 	uv run python -m tools.dialects

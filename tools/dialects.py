@@ -1,18 +1,20 @@
-"""Writes `docs/dialects.md`: what each dialect cannot carry, in the words of its codec."""
+"""Writes `docs/dialects.md`: what each dialect cannot carry, tried out and in the words of its codec."""
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
-from relay.adapters.dialects import ollama_chat, ollama_generate, openai_chat, openai_completions
-from relay.adapters.dialects.embeddings import ollama as ollama_embeddings
-from relay.adapters.dialects.embeddings import openai as openai_embeddings
+from relay.adapters.dialects import embeddings
+from relay.adapters.dialects.registry import CLIENT_DIALECTS, DIALECTS
+from tools.loss_matrix import CARRIED, LOST, REFUSED, Signs, answer_rows, pairs, request_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "dialects.md"
 
-OPENING = """\
+OPENING = f"""\
 # What a dialect cannot carry
 
 Every request is decoded into one neutral form and encoded into the provider's dialect, every answer the other
@@ -22,35 +24,80 @@ to them. A setting of a request that is lost on the way to a provider is told in
 `x-relay-losses` and in the ledger.
 
 Between a client and a provider of the same dialect nothing is translated where the provider's row says so
-(`pass_through`): bytes pass, the model's name apart.
+(`pass_through`): bytes pass, the model's name apart. What a model refuses of its own dialect is in the provider's
+row, `catalog.toml`, and is told as a loss, too.
+
+{CARRIED} carried, {LOST} lost and told (or needless there), {REFUSED} refused with 400. On the way from a client
+to a provider of another dialect that is lost which either of the two has no word for.
 
 This page is written by `make docs`.
 """
 
-DIALECTS = (
-    ("openai.chat", "OpenAI Chat Completions", openai_chat.POVERTY, openai_chat.REQUEST_POVERTY),
-    ("ollama.chat", "Ollama chat", ollama_chat.POVERTY, ollama_chat.REQUEST_POVERTY),
-    (
-        "openai.completions",
-        "OpenAI Completions, with clients alone",
-        openai_completions.POVERTY,
-        openai_completions.REQUEST_POVERTY,
-    ),
-    ("ollama.generate", "Ollama generate", ollama_generate.POVERTY, ollama_generate.REQUEST_POVERTY),
-    ("openai.embeddings", "OpenAI embeddings", openai_embeddings.POVERTY, openai_embeddings.REQUEST_POVERTY),
-    ("ollama.embed", "Ollama embed", ollama_embeddings.POVERTY, ollama_embeddings.REQUEST_POVERTY),
-    (
-        "ollama.embeddings",
-        "Ollama embeddings, the older endpoint",
-        ollama_embeddings.LEGACY_POVERTY,
-        ollama_embeddings.LEGACY_REQUEST_POVERTY,
-    ),
-)
+TITLES: Mapping[str, str] = {
+    "openai.chat": "OpenAI Chat Completions",
+    "openai.responses": "OpenAI Responses",
+    "anthropic.messages": "Anthropic Messages",
+    "gemini.generate": "Gemini generateContent",
+    "cohere.v2": "Cohere v2",
+    "ollama.chat": "Ollama chat",
+    "ollama.generate": "Ollama generate",
+    "openai.completions": "OpenAI Completions, with clients alone",
+}
+"""Of every dialect of chats: one without a title here has none on the page but its name."""
+
+VENDORS: Mapping[str, str] = {"openai": "OpenAI"}
+"""Those whose name is not simply written with a capital letter."""
 
 
 def document() -> str:
     """The whole page."""
-    return OPENING + "".join(section for dialect in DIALECTS for section in _sections(*dialect))
+    tables = (
+        _table("What requests may hold, and what reaches a provider", request_rows(), DIALECTS),
+        _pairs(),
+        _table("What answers may hold, and what reaches a client", answer_rows(), CLIENT_DIALECTS),
+    )
+    chats = (section for name in CLIENT_DIALECTS for section in _chat(name))
+    return OPENING + "".join((*tables, *chats, *_embeddings()))
+
+
+def _pairs() -> str:
+    """What a request loses from each client to each provider."""
+    lines = ["| client | provider | lost | refused |", "|---|---|---|---|"]
+    for client, provider, lost, refused in pairs():
+        lines.append(
+            f"| `{client}` | `{provider}` | {'; '.join(lost) or '—'} | {'; '.join(refused) or '—'} |"
+        )
+    return "\n## What a request loses between a client and a provider\n\n" + "".join(
+        f"{line}\n" for line in lines
+    )
+
+
+def _table(title: str, rows: Mapping[str, Signs], names: Iterable[str]) -> str:
+    names = tuple(names)
+    lines = [f"| | {' | '.join(f'`{name}`' for name in names)} |", f"|---|{':-:|' * len(names)}"]
+    lines += [
+        f"| {feature} | {' | '.join(signs[name] for name in names)} |" for feature, signs in rows.items()
+    ]
+    return f"\n## {title}\n\n" + "".join(f"{line}\n" for line in lines)
+
+
+def _chat(name: str) -> Iterator[str]:
+    codec = import_module(f"relay.adapters.dialects.{name.replace('.', '_')}")
+    yield from _sections(name, TITLES.get(name, name), codec.POVERTY, codec.REQUEST_POVERTY)
+
+
+def _embeddings() -> Iterator[str]:
+    for found in iter_modules(embeddings.__path__, f"{embeddings.__name__}."):
+        module = import_module(found.name)
+        vendor = found.name.rpartition(".")[2]
+        if hasattr(module, "REQUEST_POVERTY"):
+            title = f"{VENDORS.get(vendor, vendor.capitalize())} embeddings"
+            yield from _sections(f"embeddings, {vendor}", title, module.POVERTY, module.REQUEST_POVERTY)
+        if hasattr(module, "LEGACY_REQUEST_POVERTY"):
+            title = f"{VENDORS.get(vendor, vendor.capitalize())} embeddings, the older endpoint"
+            yield from _sections(
+                f"embeddings, {vendor}", title, module.LEGACY_POVERTY, module.LEGACY_REQUEST_POVERTY
+            )
 
 
 def _sections(name: str, title: str, answers: Sequence[str], requests: Sequence[str]) -> Iterator[str]:

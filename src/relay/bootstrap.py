@@ -26,6 +26,7 @@ from relay.adapters.inbound.http.hosts import HostNames
 from relay.adapters.inbound.http.origins import BrowserGuard, Origins
 from relay.adapters.inbound.http.server import serve as serve_api
 from relay.adapters.outbound.http.clients import HttpClients
+from relay.adapters.outbound.memory.responses import InMemoryResponses
 from relay.adapters.outbound.spool.reader import SpoolReader
 from relay.adapters.outbound.spool.spool import Spool
 from relay.adapters.outbound.storage.engine import Database
@@ -37,13 +38,14 @@ from relay.adapters.outbound.storage.usage_store import SqlUsageStore
 from relay.adapters.outbound.system import SystemClock, SystemEntropy, UuidV7Ids
 from relay.adapters.outbound.telemetry.logging import Logger, configure_logging
 from relay.application.authenticate import Authenticate
+from relay.application.count_tokens import CountTokens
 from relay.application.door import Door
 from relay.application.list_models import ListModels
 from relay.application.manage.keys import CreateKey, RevokeKey
 from relay.application.manage.models import ManageModels
 from relay.application.relay_chat import RelayChat
 from relay.application.relay_embeddings import RelayEmbeddings
-from relay.application.relay_services import RelayService
+from relay.application.relay_services import RelayServices
 from relay.application.settle_usage import SettleUsage
 from relay.application.supervision import Supervisor
 from relay.configuration import Configuration, examine
@@ -245,12 +247,14 @@ def _build_api(
         relay_embeddings=RelayEmbeddings(
             catalog=providers.catalog, backends=providers.backends, ledger=books.spool, clock=clock, ids=ids
         ),
-        relay_service=RelayService(
+        relay_service=RelayServices(
             catalog=providers.catalog, backends=providers.backends, ledger=books.spool, clock=clock, ids=ids
         ),
         authenticate=authenticate,
         list_models=ListModels(catalog=providers.catalog),
         manage_models=ManageModels(catalog=providers.catalog, providers=providers.backends),
+        responses=InMemoryResponses(clock=clock),
+        count_tokens=CountTokens(catalog=providers.catalog, counters=providers.backends),
         catalog=providers.catalog,
         clock=clock,
         ids=ids,

@@ -13,6 +13,7 @@ from relay.adapters.outbound.providers.build import BackendsByName, build_backen
 from relay.adapters.outbound.providers.spec import ProviderSpec, configured, kinds
 from relay.adapters.outbound.secrets import Key
 from relay.adapters.outbound.system import SystemClock
+from relay.application.count_tokens import TokenCounter, TokenCounters
 from relay.application.manage.models import ManagedProviders, ModelManagement
 from relay.application.ports import Backends, ChatBackend, EmbeddingBackend, EmbeddingBackends
 from relay.application.refresh_catalog import ListedProvider, RefreshCatalog
@@ -25,7 +26,9 @@ from relay.domain.overrides import Override
 type Environment = Mapping[str, str]
 
 
-class LiveBackends(Backends, EmbeddingBackends, ServiceBackends, ManagedProviders, Protocol):
+class LiveBackends(
+    Backends, EmbeddingBackends, ServiceBackends, TokenCounters, ManagedProviders, Protocol
+):
     """The live providers by name, for every kind of call."""
 
 
@@ -76,6 +79,11 @@ class ConfiguredProviders:
         """As `ServiceBackends.find_service`."""
         live = self._live.get(normalise(provider))
         return live.backends.find_service(provider) if live else None
+
+    def find_counter(self, provider: str) -> TokenCounter | None:
+        """As `TokenCounters.find_counter`."""
+        live = self._live.get(normalise(provider))
+        return live.backends.find_counter(provider) if live else None
 
     def managed(self) -> Mapping[str, ModelManagement]:
         """As `ManagedProviders.managed`."""

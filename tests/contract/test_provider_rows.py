@@ -4,97 +4,27 @@ No vendor can be called here; what is asserted is what its documentation asks fo
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from relay.adapters.outbound.providers.spec import configured, kinds
 from tests.support.fakes_http import RecordingHttp, whole
+from tests.support.provider_rows import (
+    ANSWER,
+    MESSAGES,
+    MODEL,
+    ExpectedAnswer,
+    check_answer,
+    check_request,
+    rows,
+)
 from tests.support.upstream_calls import backend_for, outcome, upstream_call
 
 pytestmark = pytest.mark.anyio
 
-MESSAGES = [{"role": "user", "content": "hi"}]
-STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
-MODEL = "m-1"
-
-ASKED: dict[str, Any] = {
-    "max_tokens": 64,
-    "seed": 7,
-    "temperature": 0.5,
-    "frequency_penalty": 0.1,
-    "logit_bias": {"50256": -100},
-    "user": "u-1",
-    "reasoning_effort": "minimal",
-    "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
-    "tool_choice": "required",
-}
-"""What a client of OpenAI's dialect asks for, so that every row shows where it differs."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a row shall send: where to, and how `ASKED` looks by then; `...` stands for absent."""
-
-    url: str
-    on_disconnect: str = "cancel"
-    differs: Mapping[str, object] = field(default_factory=dict)
-    losses: tuple[str, ...] = ()
-    section: Mapping[str, object] = field(default_factory=dict)
-
-
-CHAT = "/chat/completions"
-LOW = {"reasoning_effort": "low"}
-OLD_LIMIT = {"max_tokens": 64, "max_completion_tokens": ...}
-
-ROWS: dict[str, Row] = {
-    "openai": Row(f"https://api.openai.com/v1{CHAT}"),
-    "openrouter": Row(
-        f"https://openrouter.ai/api/v1{CHAT}",
-        differs={"reasoning_effort": ..., "reasoning": {"effort": "minimal"}},
-    ),
-    "groq": Row(
-        f"https://api.groq.com/openai/v1{CHAT}",
-        on_disconnect="drain",
-        differs={"frequency_penalty": ..., "logit_bias": ...},
-        losses=("logit_bias", "frequency_penalty"),
-    ),
-    "deepseek": Row(f"https://api.deepseek.com{CHAT}", differs={**OLD_LIMIT, **LOW}),
-    "mistral": Row(
-        f"https://api.mistral.ai/v1{CHAT}",
-        on_disconnect="drain",
-        differs={
-            **OLD_LIMIT,
-            "seed": ...,
-            "random_seed": 7,
-            "logit_bias": ...,
-            "user": ...,
-            "tool_choice": "any",
-            "reasoning_effort": "high",
-            "stream_options": ...,
-        },
-        losses=("logit_bias", "user"),
-    ),
-    "xai": Row(f"https://api.x.ai/v1{CHAT}", differs=LOW),
-    "together": Row(f"https://api.together.ai/v1{CHAT}", differs={**OLD_LIMIT, **LOW}),
-    "fireworks": Row(f"https://api.fireworks.ai/inference/v1{CHAT}", differs={**OLD_LIMIT, **LOW}),
-    "deepinfra": Row(f"https://api.deepinfra.com/v1/openai{CHAT}", differs=OLD_LIMIT),
-    "cerebras": Row(f"https://api.cerebras.ai/v1{CHAT}", differs=LOW),
-    "sambanova": Row(f"https://api.sambanova.ai/v1{CHAT}", on_disconnect="drain"),
-    "openai-compatible": Row(
-        f"http://localhost:8000/v1{CHAT}",
-        differs=OLD_LIMIT,
-        section={"base_url": "http://localhost:8000/v1/"},
-    ),
-}
-
-OPENAI_BODY = {
-    "id": "1",
-    "model": MODEL,
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
-}
+ROWS = rows()
+OPENAI_BODY = ANSWER
 OLLAMA_BODY = {
     "model": MODEL,
     "message": {"role": "assistant", "content": "yes"},
@@ -103,37 +33,33 @@ OLLAMA_BODY = {
 }
 
 
-def expected(row: Row, *, stream: bool) -> dict[str, Any]:
-    asked = {name: value for name, value in ASKED.items() if name != "max_tokens"}
-    body = {"model": MODEL, "messages": MESSAGES, "max_completion_tokens": 64, **asked}
-    body |= STREAMED if stream else {}
-    return {name: value for name, value in {**body, **row.differs}.items() if value is not ...}
+CHATS = [
+    kind
+    for kind in ROWS
+    if kind in kinds() and configured(kind, ROWS[kind].section, {}).dialect == "openai.chat"
+]
 
 
-def test_every_kind_has_its_row_here() -> None:
-    assert {*ROWS, "ollama"} == {*kinds()}
+def test_every_kind_of_openais_chat_has_its_fixture() -> None:
+    section = {"base_url": "http://localhost:8000/v1"}
+    spoken = {kind for kind in kinds() if configured(kind, section, {}).dialect == "openai.chat"}
+    assert spoken == {*CHATS}
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-@pytest.mark.parametrize("kind", ROWS)
+@pytest.mark.parametrize("kind", CHATS)
 async def test_a_row_sends_exactly_this(kind: str, stream: bool) -> None:
-    row = ROWS[kind]
-    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
-    backend = backend_for(kind, http, **row.section)
-    result = await outcome(backend, upstream_call("openai.chat", stream=stream, **ASKED))
-    assert result.is_complete
-    assert result.text == "yes"
-    assert sorted(result.losses) == sorted(row.losses)
-    [request] = http.requests
-    assert request.method == "POST"
-    assert request.url == row.url
-    assert request.headers["authorization"] == "Bearer k-1"
-    sent = json.loads(request.body)
-    assert bool(sent.pop("stream", False)) == stream
-    wanted = expected(row, stream=stream)
-    wanted.pop("stream", None)
-    assert sent == wanted
-    assert backend.on_disconnect == row.on_disconnect
+    await check_request(kind, ROWS[kind], stream=stream)
+
+
+ANSWERS = [
+    pytest.param(kind, answer, id=f"{kind}: {answer.of}") for kind in CHATS for answer in ROWS[kind].answers
+]
+
+
+@pytest.mark.parametrize(("kind", "answer"), ANSWERS)
+async def test_an_answer_in_the_providers_own_shape_is_read(kind: str, answer: ExpectedAnswer) -> None:
+    await check_answer(kind, ROWS[kind], answer)
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
@@ -155,7 +81,7 @@ async def test_ollamas_row_sends_exactly_this(stream: bool) -> None:
     assert backend.on_disconnect == "cancel"
 
 
-PASSING = {"openai", "ollama"}
+PASSING = {"openai", "openai-responses", "ollama", "anthropic"}
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -170,7 +96,6 @@ OFF: dict[str, dict[str, object]] = {
     "groq": {"reasoning_effort": "none"},
     "deepseek": {"thinking": {"type": "disabled"}},
     "mistral": {"reasoning_effort": "none"},
-    "xai": {"reasoning_effort": "none"},
     "together": {"reasoning": {"enabled": False}},
     "fireworks": {"reasoning_effort": "none"},
     "cerebras": {"reasoning_effort": "none"},

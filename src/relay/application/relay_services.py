@@ -107,7 +107,7 @@ class ServiceReply(AnyReply, Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class RelayService:
+class RelayServices:
     """Serves a call as `RelayChat` serves a chat.
 
     Providers list few models of their services, so a name that leads nowhere is also looked for among the models

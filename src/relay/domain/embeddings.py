@@ -10,7 +10,14 @@ from relay.domain.chat import JsonText
 from relay.domain.errors import Malformed
 from relay.domain.usage import Usage
 
-type EmbeddingDialectName = Literal["openai.embeddings", "ollama.embed", "ollama.embeddings"]
+type EmbeddingDialectName = Literal[
+    "openai.embeddings",
+    "ollama.embed",
+    "ollama.embeddings",
+    "gemini.embed",
+    "cohere.embed",
+    "perplexity.embeddings",
+]
 type VectorEncoding = Literal["float", "base64"]
 type Vector = array[float]
 """Doubles (type code `d`), never changed once made: a quarter of the memory of a tuple."""
@@ -77,12 +84,13 @@ def _fitted(vector: Vector, request: EmbedRequest) -> Vector:
         raise Malformed("a vector of the provider's answer is empty or not made of numbers")
     if request.dimensions is not None and len(vector) > request.dimensions:
         vector = vector[: request.dimensions]
-        return _unit(vector, math.hypot(*vector))
+        return unit(vector)
     if request.unit_length and abs(length - 1) > UNIT_TOLERANCE:
-        return _unit(vector, length)
+        return unit(vector)
     return vector
 
 
-def _unit(vector: Vector, length: float) -> Vector:
+def unit(vector: Vector) -> Vector:
     """The vector with length 1; one of zeros has no direction and stays as it is."""
+    length = math.hypot(*vector)
     return array("d", [number / length for number in vector]) if length else vector

@@ -12,6 +12,7 @@ from relay.domain.chat import (
     ChatRequest,
     File,
     Image,
+    JsonObject,
     JsonSchema,
     NamedTool,
     Opaque,
@@ -43,7 +44,9 @@ def settings_of(request: ChatRequest) -> Iterator[str]:
     yield from ("messages.name" for message in request.messages if message.name)
     for message in request.messages:
         for part in message.parts:
-            yield from _said_in(part)
+            inner = part.parts if isinstance(part, ToolResult) else ()
+            for said in (part, *inner):
+                yield from _said_in(said)
     for extra in request.extras.values():
         yield from (name for name, text in extra.items() if text.strip() not in _EMPTY)
 
@@ -57,6 +60,8 @@ def _wishes(request: ChatRequest) -> Iterator[str]:
         yield "user"
     if request.reasoning is not None and request.reasoning.budget_tokens is not None:
         yield "reasoning.budget_tokens"
+    if isinstance(request.output, JsonObject):
+        yield "output.json_object"
     if isinstance(request.output, JsonSchema) and request.output.description:
         yield "output.description"
 
@@ -69,8 +74,11 @@ def _said_in(part: Part) -> Iterator[str]:
             yield "file"
         case Refusal():
             yield "refusal"
-        case Thinking() if part.signature or part.sealed:
-            yield "thinking.signature"
+        case Thinking():
+            if part.signature or part.sealed:
+                yield "thinking.signature"
+            if part.text:
+                yield "thinking"
         case Text(signature=signature) if signature:
             yield "text.signature"
         case ToolCall(signature=signature) if signature:
@@ -96,7 +104,7 @@ def _nothing_invented(language: Language, request: ChatRequest) -> None:
     """A loss is told of what was said and lost, and a request that has settled loses nothing more."""
     once = language.norm_request(request)
     assert language.dialect.encode_request(once).losses == ()
-    said = set(settings_of(request)) | {"reasoning.effort", "tool_call.arguments"}
+    said = set(settings_of(request)) | {"reasoning.effort", "tool_call.arguments", "thinking"}
     said.update(name for extra in request.extras.values() for name in extra)
     for loss in language.dialect.encode_request(request).losses:
         assert loss in said or loss.partition(":")[2] in said, f"{loss} was never said"

@@ -12,6 +12,7 @@ from relay.domain.chat import ChatRequest, Completion, JsonSchema, Part, ToolCal
 from relay.domain.errors import ClientError, Unsupported
 from tests.support.laws.language import Language
 from tests.support.laws.law import Law
+from tests.support.laws.spoken import spoken
 from tests.support.strategies.mutations import miswritten
 from tests.support.strategies.prompts import prompts
 from tests.support.strategies.texts import json_texts, words
@@ -98,7 +99,8 @@ def _peeked(language: Language, body: bytes) -> None:
     sent = language.asked(language.dialect.retarget(body, "served-by", count_usage=True))
     served = language.dialect.decode_request(sent)
     assert (served.model, served.stream) == ("served-by", read.stream)
-    assert _meant(served) == _meant(read)
+    meant = spoken(language.dialect.name).meant
+    assert _meant(meant(served)) == _meant(meant(read))
 
 
 def _meant(request: ChatRequest) -> ChatRequest:

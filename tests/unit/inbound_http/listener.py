@@ -18,15 +18,17 @@ from relay.adapters.inbound.http.connection import ConnectionLimits
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.server import Stop, serve_until
 from relay.adapters.inbound.http.traffic import Traffic
+from relay.adapters.outbound.memory.responses import InMemoryResponses
 from relay.adapters.outbound.providers.build import BackendsByName
 from relay.application.attempts import AttemptLimits
 from relay.application.authenticate import Authenticate, AuthMode
+from relay.application.count_tokens import CountTokens, TokenCounter
 from relay.application.list_models import ListModels
 from relay.application.manage.models import ManagedProviders, ManageModels
 from relay.application.ports import ChatBackend, EmbeddingBackend
 from relay.application.relay_chat import RelayChat
 from relay.application.relay_embeddings import RelayEmbeddings
-from relay.application.relay_services import RelayService, ServiceBackend
+from relay.application.relay_services import RelayServices, ServiceBackend
 from relay.domain.capabilities import Capabilities, Capability
 from relay.domain.catalog import Alias, Catalog, ModelEntry, ProviderEntry
 from relay.domain.keys import PUBLIC_BYTES, SECRET_BYTES, KeyRecord, digest, mint, public_id
@@ -138,6 +140,7 @@ def listening(
     others: Mapping[str, ChatBackend] | None = None,
     embedders: Mapping[str, EmbeddingBackend] | None = None,
     services: Mapping[str, ServiceBackend] | None = None,
+    counters: Mapping[str, TokenCounter] | None = None,
     mode: AuthMode = "open",
     patience: Patience = DEFAULT_PATIENCE,
     max_in_flight: int = 256,
@@ -151,34 +154,26 @@ def listening(
     books, keys, capture = Books(), KeysInMemory(), LogCapture()
     lines: list[AccessLine] = []
     source, clock, ids = ListedCatalog(catalog), TickingClock(), CountingIds()
+    common: dict[str, Any] = {
+        "catalog": source,
+        "ledger": books,
+        "clock": clock,
+        "ids": ids,
+        "limits": limits,
+    }
+    chats = NamedBackends({"up": backend, **(others or {})})
+    passed = BackendsByName({}, service_by_name=services or {})
     api = create_api(
-        relay_chat=RelayChat(
-            catalog=source,
-            backends=NamedBackends({"up": backend, **(others or {})}),
-            ledger=books,
-            clock=clock,
-            ids=ids,
-            limits=limits,
-        ),
-        relay_embeddings=RelayEmbeddings(
-            catalog=source,
-            backends=NamedEmbeddingBackends(embedders or {}),
-            ledger=books,
-            clock=clock,
-            ids=ids,
-            limits=limits,
-        ),
-        relay_service=RelayService(
-            catalog=source,
-            backends=BackendsByName({}, service_by_name=services or {}),
-            ledger=books,
-            clock=clock,
-            ids=ids,
-            limits=limits,
-        ),
+        relay_chat=RelayChat(backends=chats, **common),
+        relay_embeddings=RelayEmbeddings(backends=NamedEmbeddingBackends(embedders or {}), **common),
+        relay_service=RelayServices(backends=passed, **common),
         authenticate=Authenticate(keys=keys, clock=clock, mode=mode, on_loopback=True),
         list_models=ListModels(catalog=source),
         manage_models=ManageModels(catalog=source, providers=managed or BackendsByName({})),
+        responses=InMemoryResponses(clock=clock),
+        count_tokens=CountTokens(
+            catalog=source, counters=BackendsByName({}, counter_by_name=counters or {})
+        ),
         catalog=source,
         clock=clock,
         ids=ids,

@@ -253,7 +253,7 @@ BROKEN: list[bytes] = [
     b'"x"',
     b'{"data":{}}',
     b'{"data":[{"id":"a"}',
-    b'{"models":[]}',
+    b'{"model":[]}',
     b"\xff\xfe",
     b"[" * 100_000,
 ]

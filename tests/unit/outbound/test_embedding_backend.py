@@ -136,14 +136,17 @@ ROWS = {
         losses=("openai.embeddings:user", "openai.embeddings:made_up"),
     ),
 }
-WITHOUT = {"groq", "deepseek", "xai", "cerebras"}
+NATIVE = {"gemini", "cohere"}
+"""Kinds with a dialect of their own: see `tests/contract/test_native_providers.py`."""
+
+WITHOUT = {"anthropic", "groq", "deepseek", "xai", "cerebras"}
 
 
 def test_every_kind_is_known_to_make_embeddings_or_not() -> None:
     for kind in kinds():
         found = backends(kind, RecordingHttp(lambda request: whole({}))).find_embedding(kind)
-        assert (found is None) == (kind not in ROWS)
-    assert {*ROWS} | WITHOUT == {*kinds()}
+        assert (found is None) == (kind not in {*ROWS} | NATIVE)
+    assert {*ROWS} | NATIVE | WITHOUT == {*kinds()}
 
 
 @pytest.mark.parametrize("kind", ROWS)

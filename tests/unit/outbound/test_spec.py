@@ -31,6 +31,9 @@ def test_the_built_in_kinds_are_these() -> None:
         "sambanova",
         "openai-compatible",
         "ollama",
+        "anthropic",
+        "gemini",
+        "cohere",
     )
 
 

@@ -82,10 +82,14 @@ class WireError:
 
 @value
 class ProviderFault:
-    """What a provider's error body says; empty texts when it says nothing readable."""
+    """What a provider's error body says; empty texts when it says nothing readable.
+
+    `retry_after_s` is how long it wants to be left alone, where that stands in the body.
+    """
 
     message: str = ""
     code: str = ""
+    retry_after_s: float | None = None
 
 
 @value

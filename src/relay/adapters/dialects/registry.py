@@ -3,18 +3,22 @@
 from collections.abc import Mapping
 
 from relay.adapters.dialects import (
+    anthropic_messages,
     cohere_v2,
     gemini_generate,
     ollama_chat,
     ollama_generate,
     openai_chat,
     openai_completions,
+    openai_responses,
 )
 from relay.adapters.dialects.base import ClientDialect, Dialect
 from relay.domain.chat import DialectName
 
 DIALECTS: Mapping[DialectName, Dialect] = {
     openai_chat.DIALECT.name: openai_chat.DIALECT,
+    openai_responses.DIALECT.name: openai_responses.DIALECT,
+    anthropic_messages.DIALECT.name: anthropic_messages.DIALECT,
     ollama_chat.DIALECT.name: ollama_chat.DIALECT,
     ollama_generate.DIALECT.name: ollama_generate.DIALECT,
     gemini_generate.DIALECT.name: gemini_generate.DIALECT,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from relay.domain.chat import Refusal, Text, Thinking, ToolCall
+from relay.domain.chat import ChatRequest, Refusal, Text, Thinking, ToolCall
 from relay.domain.errors import RelayError
 from relay.domain.events import ChatResponse
 
@@ -19,7 +19,7 @@ type Style = Callable[[bytes], bytes]
 class Spoken:
     """`should_read` says what the client has to make of a response that is its norm.
 
-    `styles` can be done one after the other, in this order. `poverty` says for the opening of each sentence of the
+    `meant` leaves out of a request what a retargeted body has otherwise. `styles` can be done one after the other, in this order. `poverty` says for the opening of each sentence of the
     codec's `POVERTY` which differences it stands for. `check_error` raises for an error's body in another shape.
     """
 
@@ -29,6 +29,7 @@ class Spoken:
     poverty: Mapping[str, set[str]]
     check_error: Callable[[bytes, RelayError], None]
     styles: tuple[Style, ...] = ()
+    meant: Callable[[ChatRequest], ChatRequest] = lambda request: request
 
 
 def read_of(response: ChatResponse, *, calls: list[object], finish: str) -> Read:

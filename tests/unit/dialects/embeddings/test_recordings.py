@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from relay.adapters.dialects.embeddings import OLLAMA, OPENAI
+from relay.adapters.dialects.embeddings import COHERE, GEMINI, OLLAMA, OPENAI, PERPLEXITY
 from relay.domain.embeddings import EmbedRequest, fitted
 from tests.support.recordings import Recording, needs_recordings, recorded
 
@@ -38,3 +38,34 @@ def test_a_recorded_answer_is_read_whole(recording: Recording) -> None:
 def test_a_recorded_request_is_understood(recording: Recording) -> None:
     request = OPENAI.decode_request(recording.request)
     assert OPENAI.decode_request(OPENAI.encode_request(request).body) == request
+
+
+@pytest.mark.parametrize("recording", recorded("gemini", endpoint="batchEmbedContents"))
+def test_geminis_recorded_vectors_are_read_and_brought_to_length_1(recording: Recording) -> None:
+    count = len(recording.asked["requests"])
+    asked = EmbedRequest(model="m", texts=("a",) * count, dimensions=768)
+    vectors = GEMINI.decode_response(recording.body, asked).response.vectors
+    assert [len(vector) for vector in vectors] == [768] * count
+    assert all(math.isclose(math.hypot(*vector), 1.0, abs_tol=1e-9) for vector in vectors)
+    told = recording.value["embeddings"][0]["values"]
+    assert vectors[0][0] / vectors[0][1] == pytest.approx(told[0] / told[1])
+
+
+@pytest.mark.parametrize("recording", recorded("cohere", endpoint="embeddings"))
+def test_coheres_recorded_vectors_are_read(recording: Recording) -> None:
+    asked = EmbedRequest(model="m", texts=tuple(recording.asked["texts"]))
+    response = COHERE.decode_response(recording.body, asked).response
+    assert [list(vector) for vector in response.vectors] == recording.value["embeddings"]["float"]
+    assert response.usage is not None
+    assert response.usage.input_tokens == recording.value["meta"]["billed_units"]["input_tokens"]
+    assert COHERE.decode_request(recording.request).texts == asked.texts
+
+
+@pytest.mark.parametrize("recording", recorded("perplexity", endpoint="embeddings"))
+def test_perplexitys_recorded_bytes_become_vectors_of_length_1(recording: Recording) -> None:
+    asked = EmbedRequest(model="m", texts=("a",) * len(recording.value["data"]))
+    response = PERPLEXITY.decode_response(recording.body, asked).response
+    assert response.usage is not None
+    assert response.usage.input_tokens == recording.value["usage"]["prompt_tokens"]
+    assert all(len(vector) == 1024 for vector in response.vectors)
+    assert all(math.isclose(math.hypot(*vector), 1.0, abs_tol=1e-9) for vector in response.vectors)

@@ -11,8 +11,8 @@ from relay.domain.errors import RelayError, UpstreamError
 
 CONTENT_TYPE = "application/json"
 
-_CODES: Mapping[str, str] = {"TOO_MANY_TOKENS": "context_length_exceeded"}
-"""What clients know by another name."""
+_STATUSES: Mapping[str, int] = {"TOO_MANY_TOKENS": 400}
+"""What an error of this type stands for; anything else is the provider's own."""
 
 
 def is_fault(found: Members) -> bool:
@@ -23,8 +23,7 @@ def is_fault(found: Members) -> bool:
 def failure_in(found: Members) -> UpstreamError:
     """An error in place of an answer, or of the rest of one. Its status is nowhere said."""
     fault = _fault(found)
-    status = 400 if fault.code == "context_length_exceeded" else 500
-    return upstream_failure(status, fault.message, fault.code)
+    return upstream_failure(_STATUSES.get(fault.code, 500), fault.message, fault.code)
 
 
 def decode_error(body: bytes) -> ProviderFault:
@@ -46,9 +45,8 @@ def in_band_error(error: RelayError) -> bytes:
 
 
 def _fault(found: Members) -> ProviderFault:
-    kind = text(found.get("error_type"))
     message = text(found.get("message")) or text(found.get("error"))
-    return ProviderFault(message=message, code=_CODES.get(kind, kind))
+    return ProviderFault(message=message, code=text(found.get("error_type")))
 
 
 def _body(error: RelayError) -> bytes:

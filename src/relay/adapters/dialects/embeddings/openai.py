@@ -92,6 +92,9 @@ class OpenAIEmbeddings:
     content_type = "application/json"
     takes_tokens = True
 
+    path = PATH
+    read_vector = staticmethod(read_vector)
+
     decode_error = staticmethod(errors.decode_error)
     encode_error = staticmethod(errors.encode_error)
 
@@ -114,13 +117,13 @@ class OpenAIEmbeddings:
             members["dimensions"] = request.dimensions
         for name, text in request.extras.get(NAME, {}).items():
             members.setdefault(name, Raw(text.encode()))
-        return WireRequest(path=PATH, body=lenient.encode(members), losses=tuple(_losses(request)))
+        return WireRequest(path=self.path, body=lenient.encode(members), losses=tuple(_losses(request)))
 
     def retarget(self, body: bytes, model: str) -> WireRequest:
         given = regular(body, splice.top_level)
         members = {name: value for name, value in given.items() if not splice.is_other_spelling(name)}
         members["model"] = splice.raw(model)
-        return WireRequest(path=PATH, body=splice.assemble(members))
+        return WireRequest(path=self.path, body=splice.assemble(members))
 
     def decode_response(self, body: bytes, request: EmbedRequest) -> EmbedReading:
         try:
@@ -130,7 +133,7 @@ class OpenAIEmbeddings:
         if answer.data is None:
             raise _failure(body)
         items, is_in_order = _in_order(answer.data)
-        read = [read_vector(item.embedding) for item in items]
+        read = [self.read_vector(item.embedding) for item in items]
         usage = _usage_in(answer.usage)
         is_encoded_as_asked = all(encoding == request.encoding for _, encoding in read)
         return EmbedReading(

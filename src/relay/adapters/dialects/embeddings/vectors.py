@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
-from relay.domain.embeddings import Vector, VectorEncoding
+from relay.domain.embeddings import Vector, VectorEncoding, unit
 from relay.domain.errors import Malformed
 from relay.domain.usage import MAX_COUNT
 
@@ -28,6 +28,14 @@ def read_vector(value: Raw) -> tuple[Vector, VectorEncoding]:
         return array("d", _numbers.decode(value)), "float"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
         raise Malformed("a vector of the provider's answer is neither numbers nor base64") from None
+
+
+def read_int8(value: Raw) -> tuple[Vector, VectorEncoding]:
+    """A vector of whole numbers from -128 to 127, in base64, brought to length 1. Raises `Malformed`."""
+    try:
+        return unit(array("d", array("b", b64decode(_text.decode(value), validate=True)))), "float"
+    except (msgspec.MsgspecError, ValueError):
+        raise Malformed("a vector of the provider's answer is not base64") from None
 
 
 def read_vectors(values: Sequence[Raw]) -> tuple[Vector, ...]:

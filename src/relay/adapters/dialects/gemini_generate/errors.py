@@ -39,7 +39,6 @@ _STATUSES: Mapping[str, int] = {
 
 CONTENT_TYPE = "application/json; charset=UTF-8"
 
-_BAD_KEY = "API_KEY_INVALID"
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
@@ -68,7 +67,7 @@ def fault_in(error: Raw) -> Fault:
     named = count(said.get("code"))
     status = named if named is not None and 400 <= named <= 599 else _STATUSES.get(word, 500)
     return Fault(
-        status=401 if reason == _BAD_KEY else status,
+        status=status,
         message=text(said.get("message")),
         code="insufficient_quota" if _is_daily(details) else reason or word,
         retry_after_s=_delay_s(details),
@@ -76,10 +75,7 @@ def fault_in(error: Raw) -> Fault:
 
 
 def decode_error(body: bytes) -> ProviderFault:
-    """What an error reply says. Never raises: what is not JSON says nothing.
-
-    That the relay's key is wrong is said in words that are known for it, as the reply's status does not say it.
-    """
+    """What an error reply says. Never raises: what is not JSON says nothing."""
     try:
         found = values_in(body)
     except UpstreamError:
@@ -88,8 +84,7 @@ def decode_error(body: bytes) -> ProviderFault:
     if error is None:
         return ProviderFault()
     fault = fault_in(error)
-    message = "invalid API key" if fault.code == _BAD_KEY else fault.message
-    return ProviderFault(message=message, code=fault.code)
+    return ProviderFault(message=fault.message, code=fault.code, retry_after_s=fault.retry_after_s)
 
 
 def encode_error(error: RelayError) -> WireError:

@@ -60,10 +60,15 @@ _config = msgspec.json.Decoder(wire.GenerationConfig, strict=False)
 _flag = msgspec.json.Decoder(bool, strict=False)
 
 
+def model_path(model: str) -> str:
+    """Where a model is, before the colon and the method."""
+    return f"/models/{quote(model.removeprefix('models/'), safe='')}"
+
+
 def path_of(model: str, *, stream: bool) -> str:
     """Where a model answers."""
-    name = quote(model.removeprefix("models/"), safe="")
-    return f"/models/{name}:streamGenerateContent?alt=sse" if stream else f"/models/{name}:generateContent"
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"{model_path(model)}:{method}"
 
 
 def peek(body: bytes) -> Envelope:
@@ -135,7 +140,7 @@ def _decoded(body: bytes) -> ChatRequest:
         if read.generation_config == wire.NONE
         else _config.decode(read.generation_config)
     )
-    check_items(read.contents, read.tools, *(content.parts for content in read.contents))
+    check_items(read.contents, read.tools, *(content.listed for content in read.contents))
     tools, hosted = options.read_tools(read.tools or ())
     stream = bool(read.stream)
     extras = _extras(body, read.generation_config)
@@ -156,10 +161,10 @@ def _decoded(body: bytes) -> ChatRequest:
 
 
 def _messages(system: wire.Content | None, contents: Sequence[wire.Content]) -> Iterator[Message]:
-    if system is not None and (parts := tuple(map(decode_part, system.parts or ()))):
+    if system is not None and (parts := tuple(map(decode_part, system.listed))):
         yield Message(role="system", parts=parts)
     for content in contents:
-        said = tuple(map(decode_part, content.parts or ()))
+        said = tuple(map(decode_part, content.listed))
         if content.role == "model":
             yield Message(role="assistant", parts=said)
             continue
@@ -182,7 +187,7 @@ def _contents(
         if message.role == "system":
             system = wire.Content(parts=parts)
         elif contents and contents[-1].role == role:
-            contents[-1].parts = [*(contents[-1].parts or ()), *parts]
+            contents[-1].parts = [*contents[-1].listed, *parts]
         else:
             contents.append(wire.Content(role=role, parts=parts))
     return system, contents

@@ -8,6 +8,8 @@ from msgspec import Raw
 
 NONE = Raw(b"null")
 
+_encoder = msgspec.json.Encoder()
+
 
 class Blob(msgspec.Struct, rename="camel", omit_defaults=True):
     """Bytes in base64."""
@@ -59,10 +61,21 @@ class Part(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Content(msgspec.Struct, omit_defaults=True):
-    """One turn; parts are read one by one, as there are more kinds than are known."""
+    """One turn; parts are read one by one, as there are more kinds than are known. Some clients send one alone."""
 
     role: str | None = None
-    parts: list[Raw] | None = None
+    parts: list[Raw] | dict[str, Raw] | None = None
+
+    @property
+    def listed(self) -> list[Raw]:
+        """The parts in any case."""
+        match self.parts:
+            case None:
+                return []
+            case list() as parts:
+                return parts
+            case alone:
+                return [Raw(_encoder.encode(alone))]
 
 
 class FunctionDeclaration(msgspec.Struct, rename="camel", omit_defaults=True):

@@ -93,7 +93,7 @@ def _read(raw: msgspec.Raw, place: str, tools: list[msgspec.Raw]) -> Message | N
 def _read_message(raw: msgspec.Raw, place: str) -> Message:
     item = _message.decode(raw)
     if not item.role and (reference := _reference.decode(raw)).id:
-        raise _unresolved(reference.id, place)
+        raise unresolved(reference.id, place)
     role = _ROLES.get(item.role)
     if role is None:
         raise InvalidRequest(f"unknown role {item.role[:40]!r}", code="invalid_value", param=f"{place}.role")
@@ -104,10 +104,11 @@ def _read_message(raw: msgspec.Raw, place: str) -> Message:
 
 
 def _read_reference(raw: msgspec.Raw, place: str) -> Message:
-    raise _unresolved(_reference.decode(raw).id or "", place)
+    raise unresolved(_reference.decode(raw).id or "", place)
 
 
-def _unresolved(item_id: str, place: str) -> InvalidRequest:
+def unresolved(item_id: str, place: str) -> InvalidRequest:
+    """A reference to an item that is not kept, or not for this caller."""
     return InvalidRequest(
         f"Item with id '{item_id[:80]}' not found. Items are not kept when `store` is set to false: "
         "send the item itself.",

@@ -10,14 +10,17 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from structlog.typing import FilteringBoundLogger
 
 from relay.adapters.dialects import (
+    anthropic_messages,
     embeddings,
     ollama_chat,
     ollama_generate,
     openai_chat,
     openai_completions,
+    openai_responses,
 )
 from relay.adapters.inbound.http import (
     health,
+    kept_responses,
     ollama,
     ollama_account,
     ollama_loaded,
@@ -33,20 +36,26 @@ from relay.adapters.inbound.http.errors import ErrorShapes, error_headers, unexp
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.health import Readiness, ReadinessCheck, nothing
 from relay.adapters.inbound.http.hot_route import HotRoute
+from relay.adapters.inbound.http.messages import CountTokensRoute, MessagesRoute
 from relay.adapters.inbound.http.ollama_loaded import keeping
 from relay.adapters.inbound.http.origins import BrowserGuard
+from relay.adapters.inbound.http.responses import ResponsesRoute
 from relay.adapters.inbound.http.services import ServeService, service_routes
 from relay.adapters.inbound.http.several_prompts import each_prompt
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.application.authenticate import Authenticate
 from relay.application.calls import Caller
+from relay.application.count_tokens import CountTokens
+from relay.application.kept_responses import ResponseStore
 from relay.application.list_models import ListModels
 from relay.application.loaded_models import LoadedModels
 from relay.application.manage.models import ManageModels
 from relay.application.ports import CatalogSource, Clock, Ids
 from relay.domain.errors import InvalidRequest, RelayError, UnknownRoute, WrongMethod
 
-SHAPES = ErrorShapes(openai=openai_chat.DIALECT, ollama=ollama_chat.DIALECT)
+SHAPES = ErrorShapes(
+    openai=openai_chat.DIALECT, anthropic=anthropic_messages.DIALECT, ollama=ollama_chat.DIALECT
+)
 
 
 def create_api(
@@ -57,6 +66,8 @@ def create_api(
     authenticate: Authenticate,
     list_models: ListModels,
     manage_models: ManageModels,
+    responses: ResponseStore,
+    count_tokens: CountTokens,
     catalog: CatalogSource,
     clock: Clock,
     ids: Ids,
@@ -69,10 +80,7 @@ def create_api(
     guard: BrowserGuard | None = None,
     hot_in_front: bool = True,
 ) -> Gate:
-    """The listener as an ASGI application.
-
-    With `hot_in_front` off, the framework routes the hot paths as well: slower, and the same in all else.
-    """
+    """The listener. With `hot_in_front` off, the framework routes the hot paths, too: slower, else the same."""
     traffic = traffic or Traffic()
     loaded_models = LoadedModels(list_models=list_models, clock=clock)
     chat = ChatRoute(
@@ -86,9 +94,11 @@ def create_api(
         patience=patience,
     )
     hot = _hot_routes(chat, keeping(loaded_models, relay_embeddings), catalog, loaded_models)
-    hot |= service_routes(chat, relay_service)
+    hot |= service_routes(chat, relay_service) | _responses_routes(chat, responses)
+    hot |= _messages_routes(chat, count_tokens)
     readiness = Readiness(traffic, ready, degraded)
     dependencies = _dependencies(authenticate, list_models, manage_models, loaded_models, readiness)
+    dependencies["responses"] = Provide(lambda: responses, sync_to_thread=False)
     framework = _framework(hot, dependencies, log)
     routes = Dispatch(
         hot if hot_in_front else {},
@@ -120,6 +130,53 @@ def _openai_routes(chat: ChatRoute) -> dict[str, HotRoute]:
         "/api/chat/completions": chat,
         "/v1/completions": completions,
         "/completions": completions,
+    }
+
+
+def _responses_routes(like: ChatRoute, responses: ResponseStore) -> dict[str, HotRoute]:
+    """As `like`, and what its answers are kept in."""
+    route = ResponsesRoute(
+        dialect=openai_responses.DIALECT,
+        serve=like.serve,
+        kept=responses,
+        shapes=like.shapes,
+        senders=like.senders,
+        clock=like.clock,
+        traffic=like.traffic,
+        log=like.log,
+        patience=like.patience,
+    )
+    return {"/v1/responses": route, "/responses": route}
+
+
+def _messages_routes(like: ChatRoute, count_tokens: CountTokens) -> dict[str, HotRoute]:
+    """As `like`, in Anthropic's dialect."""
+    messages = MessagesRoute(
+        dialect=anthropic_messages.DIALECT,
+        serve=like.serve,
+        shapes=like.shapes,
+        senders=like.senders,
+        clock=like.clock,
+        traffic=like.traffic,
+        log=like.log,
+        patience=like.patience,
+    )
+    count = CountTokensRoute(
+        dialect=messages.dialect,
+        serve=messages.serve,
+        count=count_tokens,
+        shapes=like.shapes,
+        senders=like.senders,
+        clock=like.clock,
+        traffic=like.traffic,
+        log=like.log,
+        patience=like.patience,
+    )
+    return {
+        "/v1/messages": messages,
+        "/messages": messages,
+        "/v1/messages/count_tokens": count,
+        "/messages/count_tokens": count,
     }
 
 
@@ -161,6 +218,7 @@ def _framework(
         route_handlers=[
             *(asgi(path, copy_scope=False)(route.__call__) for path, route in hot.items()),
             *health.ROUTES,
+            *kept_responses.ROUTES,
             *ollama.ROUTES,
             *ollama_account.ROUTES,
             *ollama_loaded.ROUTES,

@@ -1,12 +1,10 @@
 """From a `RelayError` to an HTTP answer: the body in the caller's dialect and the headers that go with it."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from relay.adapters.dialects import lenient
 from relay.adapters.dialects.base import ClientDialect, WireError
 from relay.adapters.inbound.http.asgi import RawHeaders
 from relay.domain.errors import (
@@ -23,21 +21,22 @@ from relay.domain.errors import (
 _PLAIN = "text/plain"
 
 _OPENAI_PATHS = frozenset(
-    {"/v1", "/chat/completions", "/api/chat/completions", "/completions", "/embeddings", "/models"}
+    {
+        "/v1",
+        "/chat/completions",
+        "/api/chat/completions",
+        "/completions",
+        "/embeddings",
+        "/models",
+        "/responses",
+    }
 )
-_BELOW_OPENAI_PATHS = ("/v1/", "/models/")
+_BELOW_OPENAI_PATHS = ("/v1/", "/models/", "/responses/")
 
-_ANTHROPIC_PATH = "/v1/messages"
-_ANTHROPIC_TYPES: Mapping[int, str] = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    529: "overloaded_error",
-}
-"""https://docs.anthropic.com/en/api/errors; any other is `invalid_request_error` or, from 500 on, `api_error`."""
+_ANTHROPIC_PATHS = frozenset(
+    {"/v1/messages", "/messages", "/v1/messages/count_tokens", "/messages/count_tokens"}
+)
+_BELOW_ANTHROPIC_PATHS = ("/v1/messages/", "/messages/")
 
 _CLOSING_STATUSES = frozenset({408, 431})
 
@@ -55,10 +54,11 @@ class ErrorShapes:
     """The error languages of this listener, told apart by path.
 
     OpenAI's is spoken under `/v1`, and where clients are served that leave `/v1` out; Anthropic's where its clients
-    look for messages, though none are served yet; Ollama's everywhere else.
+    look for messages; Ollama's everywhere else.
     """
 
     openai: ClientDialect
+    anthropic: ClientDialect
     ollama: ClientDialect
 
     def encode(self, error: RelayError, path: str) -> WireError:
@@ -67,8 +67,8 @@ class ErrorShapes:
         In Ollama's language, unknown routes and methods are plain text, and a page that is not to be served learns
         nothing at all: that is what Ollama's router answers.
         """
-        if path == _ANTHROPIC_PATH or path.startswith(f"{_ANTHROPIC_PATH}/"):
-            return _to_anthropic(error)
+        if path in _ANTHROPIC_PATHS or path.startswith(_BELOW_ANTHROPIC_PATHS):
+            return self.anthropic.encode_error(error)
         if path.startswith(_BELOW_OPENAI_PATHS) or path in _OPENAI_PATHS:
             return self.openai.encode_error(error)
         match error:
@@ -80,13 +80,6 @@ class ErrorShapes:
                 return WireError(status=403, body=b"", content_type=_PLAIN)
             case _:
                 return self.ollama.encode_error(error)
-
-
-def _to_anthropic(error: RelayError) -> WireError:
-    other = "invalid_request_error" if error.status < 500 else "api_error"
-    said = {"type": _ANTHROPIC_TYPES.get(error.status, other), "message": lenient.clean_text(error.message)}
-    body = lenient.encode({"type": "error", "error": said})
-    return WireError(status=error.status, body=body, content_type="application/json")
 
 
 def error_headers(error: RelayError, wire: WireError, request_id: str) -> RawHeaders:

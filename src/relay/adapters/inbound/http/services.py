@@ -16,7 +16,7 @@ from relay.domain.errors import RelayError
 from relay.domain.services import ServiceName
 
 type ServeService = Callable[[ServiceCall, ServiceReply, Hangup], Awaitable[None]]
-"""The use case `RelayService`."""
+"""The use case `RelayServices`."""
 
 _EVENTS = "text/event-stream"
 

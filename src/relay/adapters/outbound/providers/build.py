@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 
+from relay.adapters.dialects import anthropic_messages
+from relay.adapters.dialects import openai_responses
 from relay.adapters.dialects.base import Dialect
 from relay.adapters.dialects.embeddings import EMBEDDING_DIALECTS
 from relay.adapters.dialects.openai_chat import glance_exact
@@ -20,7 +22,9 @@ from relay.adapters.outbound.providers.fitting_backend import FittingBackend
 from relay.adapters.outbound.providers.quirks import Quirks, apply, edit_of, overlaid, with_system_prompt
 from relay.adapters.outbound.providers.service_backend import HttpServiceBackend
 from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
+from relay.adapters.outbound.providers.token_counter import HttpTokenCounter
 from relay.adapters.outbound.secrets import Key, find_key
+from relay.application.count_tokens import TokenCounter
 from relay.application.manage.models import ModelManagement
 from relay.application.ports import ChatBackend, Clock, EmbeddingBackend
 from relay.application.refresh_catalog import ListedProvider
@@ -44,6 +48,7 @@ class BackendsByName:
     embedding_by_name: Mapping[str, EmbeddingBackend] = field(default_factory=dict)
     managed_by_name: Mapping[str, ModelManagement] = field(default_factory=dict)
     service_by_name: Mapping[str, ServiceBackend] = field(default_factory=dict)
+    counter_by_name: Mapping[str, TokenCounter] = field(default_factory=dict)
 
     def find(self, provider: str) -> ChatBackend | None:
         """As `Backends.find`."""
@@ -56,6 +61,10 @@ class BackendsByName:
     def find_service(self, provider: str) -> ServiceBackend | None:
         """As `ServiceBackends.find_service`."""
         return self.service_by_name.get(normalise(provider))
+
+    def find_counter(self, provider: str) -> TokenCounter | None:
+        """As `TokenCounters.find_counter`."""
+        return self.counter_by_name.get(normalise(provider))
 
     def managed(self) -> Mapping[str, ModelManagement]:
         """As `ManagedProviders.managed`."""
@@ -75,6 +84,7 @@ def build_backends(
     embedding: dict[str, EmbeddingBackend] = {}
     managed: dict[str, ModelManagement] = {}
     services: dict[str, ServiceBackend] = {}
+    counters: dict[str, TokenCounter] = {}
     for spec in specs:
         endpoint = _endpoint(spec, key_of(spec, environ), http, clock)
         chat[normalise(spec.name)] = _backend(spec, endpoint, dialects)
@@ -84,9 +94,11 @@ def build_backends(
             services[normalise(spec.name)] = HttpServiceBackend(
                 endpoint=endpoint, services=spec.services, read_fault=dialects[spec.dialect].decode_error
             )
+        if spec.dialect == anthropic_messages.NAME:
+            counters[normalise(spec.name)] = HttpTokenCounter(endpoint=endpoint)
         if spec.manage:
             managed[spec.name] = HttpModelManagement(endpoint=endpoint)
-    return BackendsByName(chat, embedding, managed, services)
+    return BackendsByName(chat, embedding, managed, services, counters)
 
 
 def build_listers(
@@ -149,7 +161,7 @@ def _corrected_backend(
     quirks_of = lru_cache(MAX_KNOWN_MODELS)(partial(_quirks_of, spec))
     backend = HttpBackend(
         endpoint=endpoint,
-        dialect=dialects[spec.dialect],
+        dialect=openai_responses.at(spec.path) if spec.path else dialects[spec.dialect],
         completions=dialects[spec.completions] if spec.completions else None,
         passing=_passing(spec),
         glance_exact=glance_exact,

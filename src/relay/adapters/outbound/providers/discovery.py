@@ -40,6 +40,9 @@ _READERS: Mapping[Discovery, Reader] = {
     "together.models": listings.together_style,
     "fireworks.models": listings.fireworks_style,
     "cerebras.models": listings.cerebras_style,
+    "anthropic.models": listings.anthropic_style,
+    "gemini.models": listings.gemini_style,
+    "cohere.models": listings.cohere_style,
 }
 
 
@@ -89,7 +92,7 @@ class HttpModelLister:
         for _ in range(MAX_PAGES):
             entries, following = listings.read_page(await self._answer("GET", url))
             models += listings.read_models(entries, reader)
-            url = urljoin(url, following)
+            url = f"{first}{following}" if following.startswith("&") else urljoin(url, following)
             if not following or not _same_origin(url, first):
                 break
         return models

@@ -1,14 +1,15 @@
 """Reads providers' lists of models, forgivingly: an entry that cannot be read is left out, a field is unknown.
 
 The field names are those of the vendors' own lists: OpenAI and Groq, OpenRouter, Mistral, Together, Fireworks,
-DeepInfra, Cerebras (`?format=openrouter`), and Ollama's `/api/tags` and `/api/show`. A list that does not speak
-of every capability leaves them unknown: only a known absence may refuse a call.
+DeepInfra, Cerebras (`?format=openrouter`), Anthropic, Gemini, Cohere, and Ollama's `/api/tags` and `/api/show`. A
+list that does not speak of every capability leaves them unknown: only a known absence may refuse a call.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
+from urllib.parse import quote
 
 import msgspec
 
@@ -17,6 +18,8 @@ from relay.domain.catalog import ModelEntry
 from relay.domain.errors import Malformed
 from relay.domain.names import MAX_NAME_CHARACTERS
 from relay.domain.usage import MAX_COUNT
+
+MAX_TOKEN_CHARACTERS = 4096
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -43,11 +46,27 @@ class _Entry(msgspec.Struct):
     supports_chat: object = None
     supports_tools: object = None
     supports_image_input: object = None
+    max_input_tokens: object = None
+    max_tokens: object = None
+    created_at: object = None
+    name: object = None
+    input_tokens: object = msgspec.field(default=None, name="inputTokenLimit")
+    output_tokens: object = msgspec.field(default=None, name="outputTokenLimit")
+    methods: object = msgspec.field(default=None, name="supportedGenerationMethods")
+    thinking: object = None
+    endpoints: object = None
+    features: object = None
+    is_deprecated: object = None
 
 
 class _Page(msgspec.Struct):
     data: list[msgspec.Raw] | None = None
+    models: list[msgspec.Raw] | None = None
     links: object = None
+    has_more: object = None
+    last_id: object = None
+    google_token: object = msgspec.field(default=None, name="nextPageToken")
+    cohere_token: object = msgspec.field(default=None, name="next_page_token")
 
 
 class _Tagged(msgspec.Struct):
@@ -82,17 +101,21 @@ _card_decoder = msgspec.json.Decoder(_Card)
 
 
 def read_page(body: bytes) -> tuple[list[msgspec.Raw], str]:
-    """The entries of a page, a bare array or an object with `data`, and the address of the next page if any.
+    """The entries of a page, and the address of the next page if there is one; from `&` on, what is added to this.
 
-    Raises `Malformed`.
+    A page is a bare array, or an object with `data` or `models`. Raises `Malformed`.
     """
     body = body.removeprefix(_BOM).lstrip()
     if body.startswith(b"["):
         return _decoded(_array_decoder, body), ""
     page = _decoded(_page_decoder, body)
-    if page.data is None:
+    entries = page.models if page.data is None else page.data
+    if entries is None:
         raise Malformed("the provider's list of models has no entries")
-    return page.data, _text(_table(page.links).get("next"))
+    tokens = {"after_id": _token(page.last_id) if page.has_more is True else ""}
+    tokens |= {"pageToken": _token(page.google_token), "page_token": _token(page.cohere_token)}
+    added = "".join(f"&{name}={quote(token, safe='')}" for name, token in tokens.items() if token)
+    return entries, added or _text(_table(page.links).get("next"))
 
 
 def read_models(entries: Sequence[msgspec.Raw], capable: "Reader") -> list[ModelEntry]:
@@ -100,7 +123,7 @@ def read_models(entries: Sequence[msgspec.Raw], capable: "Reader") -> list[Model
     models: list[ModelEntry] = []
     for raw in entries:
         entry = _tolerated(_entry_decoder, raw)
-        if entry is None or entry.active is False or not (name := _name(entry.id)):
+        if entry is None or entry.active is False or not (name := _id(entry)):
             continue
         if (capabilities := capable(entry)) is not None:
             models.append(_model(name, entry, capabilities))
@@ -148,7 +171,7 @@ def knowing_embedders(patterns: Collection[str], reader: Reader) -> Reader:
     """`reader`, but a model whose id fits one of the globs is an embedder, whatever its entry says."""
 
     def read(entry: _Entry) -> Capabilities | None:
-        name = _name(entry.id).lower()
+        name = _id(entry).lower()
         if any(fnmatchcase(name, pattern.lower()) for pattern in patterns):
             return EMBEDDER
         return reader(entry)
@@ -219,21 +242,59 @@ def cerebras_style(entry: _Entry) -> Capabilities | None:
     )
 
 
+def anthropic_style(entry: _Entry) -> Capabilities | None:
+    """Flags; every model of Claude's calls tools. A server without them says nothing."""
+    told = _table(entry.capabilities)
+    if not told:
+        return Capabilities()
+    return _offered(
+        known={"image_input", "thinking"} <= told.keys(),
+        tools=True,
+        vision=_table(told.get("image_input")).get("supported") is True,
+        thinking=_table(told.get("thinking")).get("supported") is True,
+    )
+
+
+def gemini_style(entry: _Entry) -> Capabilities | None:
+    """Methods, and whether a model thinks. That Google's own chat models see and call tools is nowhere said."""
+    methods = _words(entry.methods)
+    if "generateContent" not in methods:
+        return EMBEDDER if any("mbedContent" in method for method in methods) else None
+    is_own = _id(entry).startswith("gemini-")
+    return _offered(tools=is_own, vision=is_own, audio=is_own, thinking=entry.thinking is True)
+
+
+def cohere_style(entry: _Entry) -> Capabilities | None:
+    """Endpoints and features; that the latter are complete is nowhere said."""
+    endpoints, features = _words(entry.endpoints), _words(entry.features)
+    if entry.is_deprecated is True or "chat" not in endpoints:
+        return EMBEDDER if "embed" in endpoints and entry.is_deprecated is not True else None
+    return _offered(tools="tools" in features, vision="vision" in features, thinking="reasoning" in features)
+
+
 def _model(name: str, entry: _Entry, capabilities: Capabilities) -> ModelEntry:
     metadata, top = _table(entry.metadata), _table(entry.top_provider)
     context = (
         entry.context_length,
         entry.context_window,
         entry.max_context_length,
+        entry.input_tokens,
+        entry.max_input_tokens,
         metadata.get("context_length"),
     )
-    output = (entry.max_completion_tokens, entry.max_output_length, top.get("max_completion_tokens"))
+    output = (
+        entry.max_completion_tokens,
+        entry.max_output_length,
+        entry.output_tokens,
+        entry.max_tokens,
+        top.get("max_completion_tokens"),
+    )
     return ModelEntry(
         id=name,
         capabilities=capabilities,
         context_tokens=next(filter(None, map(_count, context)), 0),
         max_output_tokens=next(filter(None, map(_count, output)), 0),
-        created=_count(entry.created),
+        created=_count(entry.created) or _unix_s(entry.created_at),
     )
 
 
@@ -297,6 +358,17 @@ def _words(value: object) -> Collection[str]:
 def _text(value: object) -> str:
     """A listed text, which is as untrusted as any other: short and printable, or empty."""
     is_fit = isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS and value.isprintable()
+    return value if is_fit and isinstance(value, str) else ""
+
+
+def _id(entry: _Entry) -> str:
+    """What a model is asked for by: its id, or the name that Gemini (within its collection) and Cohere have."""
+    return _name(entry.id) or _name(entry.name).removeprefix("models/")
+
+
+def _token(value: object) -> str:
+    """The mark of the next page."""
+    is_fit = isinstance(value, str) and len(value) <= MAX_TOKEN_CHARACTERS and value.isprintable()
     return value if is_fit and isinstance(value, str) else ""
 
 

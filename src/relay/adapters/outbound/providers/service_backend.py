@@ -28,7 +28,7 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Of an answer in JSON: ten pictures in base64."""
 
 
-class Service(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ServiceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A service of a provider: its path below the address, and globs of the models known to have it."""
 
     path: str
@@ -40,7 +40,7 @@ class HttpServiceBackend:
     """A `ServiceBackend` over HTTP; `read_fault` reads the errors of the provider's dialect."""
 
     endpoint: Endpoint
-    services: Mapping[ServiceName, Service]
+    services: Mapping[ServiceName, ServiceEntry]
     read_fault: Callable[[bytes], ProviderFault]
 
     def has(self, service: ServiceName, model: str = "") -> bool:

@@ -17,7 +17,7 @@ import msgspec
 from relay.adapters.outbound.http.interface import DEFAULT_TIMEOUTS, ClientName, Timeouts
 from relay.adapters.outbound.http.request_head import is_callers_field
 from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks
-from relay.adapters.outbound.providers.service_backend import Service
+from relay.adapters.outbound.providers.service_backend import ServiceEntry
 from relay.adapters.outbound.secrets import Secret
 from relay.application.ports import OnDisconnect
 from relay.domain.chat import ChatDialectName, CompletionDialectName
@@ -31,6 +31,9 @@ type Discovery = Literal[
     "together.models",
     "fireworks.models",
     "cerebras.models",
+    "anthropic.models",
+    "gemini.models",
+    "cohere.models",
     "ollama.tags",
 ]
 
@@ -76,6 +79,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     auth: Auth = Auth()
     headers: dict[str, str] = {}
     env: str = ""
+    env_too: str = ""
     api_key: Secret | None = None
     models: tuple[str, ...] = ()
     models_path: str = ""
@@ -83,7 +87,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     not_chat: tuple[str, ...] = ()
     embeddings: tuple[EmbeddingDialectName, ...] = ()
     embedding_models: tuple[str, ...] = ()
-    services: dict[ServiceName, Service] = {}
+    services: dict[ServiceName, ServiceEntry] = {}
     pass_through: bool = False
     on_disconnect: OnDisconnect = "cancel"
     quirks: Quirks = NO_QUIRKS
@@ -98,7 +102,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def key_names(self) -> tuple[str, ...]:
         """The variables its key is conventionally in."""
-        return (f"{self.env}_API_KEY",) if self.env else ()
+        return tuple(f"{prefix}_API_KEY" for prefix in (self.env, self.env_too) if prefix)
 
 
 type Address = tuple[str, int]
@@ -156,8 +160,12 @@ def found_in_environment(
     found = [
         configured(kind, {}, environ, listening=own)
         for kind, row in _rows().items()
-        if (prefix := row.get("env"))
-        and any(environ.get(f"{prefix}_{ending}", "").strip() for ending in ("API_KEY", "API_KEY_FILE"))
+        if any(
+            environ.get(f"{row[prefix]}_{ending}", "").strip()
+            for prefix in ("env", "env_too")
+            for ending in ("API_KEY", "API_KEY_FILE")
+            if prefix in row
+        )
     ]
     if _moved(_rows()["ollama"], environ, own):
         found.append(configured("ollama", {}, environ, listening=own))

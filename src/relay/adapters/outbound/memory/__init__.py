@@ -1,0 +1,1 @@
+"""What is kept in memory alone, bounded and gone with the process."""
