@@ -26,9 +26,7 @@ from relay.domain.overrides import Override
 type Environment = Mapping[str, str]
 
 
-class LiveBackends(
-    Backends, EmbeddingBackends, ServiceBackends, TokenCounters, ManagedProviders, Protocol
-):
+class LiveBackends(Backends, EmbeddingBackends, ServiceBackends, TokenCounters, ManagedProviders, Protocol):
     """The live providers by name, for every kind of call."""
 
 

@@ -201,7 +201,9 @@ def test_every_dialect_has_cases_of_each_kind(name: DialectName) -> None:
                 kinds.update(part["kind"] for part in choice["parts"])
                 kinds.update({"logprobs"} & set(choice))
             kinds.update({"usage"} if expected["usage"] else {"no usage"})
-    probable = Choice(parts=(Text(text="a"),), finish="stop", logprobs=(TokenLogprob(token="a", logprob=-1.0),))
+    probable = Choice(
+        parts=(Text(text="a"),), finish="stop", logprobs=(TokenLogprob(token="a", logprob=-1.0),)
+    )
     kept = BY_NAME[name].norm(ChatResponse(choices=(probable,))).choices[0].logprobs
     assert kinds >= {"failure", "answer", "text", "thinking", "tool_call", "usage"}
     assert ("logprobs" in kinds) == bool(kept)

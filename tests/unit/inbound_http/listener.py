@@ -171,9 +171,7 @@ def listening(
         list_models=ListModels(catalog=source),
         manage_models=ManageModels(catalog=source, providers=managed or BackendsByName({})),
         responses=InMemoryResponses(clock=clock),
-        count_tokens=CountTokens(
-            catalog=source, counters=BackendsByName({}, counter_by_name=counters or {})
-        ),
+        count_tokens=CountTokens(catalog=source, counters=BackendsByName({}, counter_by_name=counters or {})),
         catalog=source,
         clock=clock,
         ids=ids,

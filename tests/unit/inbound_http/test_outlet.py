@@ -1,6 +1,7 @@
 """The client's end of an answer: order, ends, clients that are gone and clients that take nothing."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import anyio
 import pytest
@@ -133,3 +134,51 @@ async def test_it_tells_since_when_a_send_is_waiting() -> None:
     await out.put(start, b"one")
     assert all(since is not None for since in seen)
     assert out.sending_since is None
+
+
+@dataclass
+class Direct:
+    """A connection of our own server; `room` says whether its client takes anything."""
+
+    room: bool = True
+    sent: list[object] = field(default_factory=list)
+
+    def is_writable(self) -> bool:
+        return self.room
+
+    def begin(self, status: int, lines: bytes, length: int | None) -> None:
+        self.sent.append((status, lines, length))
+
+    def put(self, body: bytes, *, is_last: bool) -> None:
+        self.sent.append((body, is_last))
+
+
+async def test_where_the_server_takes_bytes_at_once_no_message_is_sent() -> None:
+    sent, direct = Sent(), Direct()
+    out = Outlet(sent, Departure(), direct=direct)
+    assert out.put_now(start, b"one")
+    await out.put(start, b"two", last=True)
+    assert direct.sent == [(200, b"a: b\r\n", None), (b"one", False), (b"two", True)]
+    assert sent.messages == []
+    assert (out.status, out.started, out.ended) == (200, True, True)
+
+
+async def test_a_slow_client_is_waited_for_by_messages() -> None:
+    sent, direct = Sent(), Direct()
+    out = Outlet(sent, Departure(), direct=direct)
+    await out.put(start, b"one")
+    direct.room = False
+    assert not out.put_now(start, b"two")
+    await out.put(start, b"two")
+    direct.room = True
+    await out.put(start, b"three", last=True)
+    assert direct.sent == [(200, b"a: b\r\n", None), (b"one", False), (b"three", True)]
+    assert sent.parts == [b"two"]
+
+
+async def test_nothing_is_put_directly_to_a_client_that_left() -> None:
+    direct = Direct()
+    out = Outlet(Sent(), Departure(), direct=direct)
+    out.departure.leave()
+    assert out.put_now(start, b"one")
+    assert direct.sent == []

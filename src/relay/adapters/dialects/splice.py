@@ -24,7 +24,7 @@ def is_other_spelling(name: str) -> bool:
 
     Go's does (https://pkg.go.dev/encoding/json#Unmarshal): a key that may use one model would reach another.
     """
-    return name != "model" and name.lower() == "model"
+    return len(name) == len("model") and name != "model" and name.lower() == "model"
 
 
 def assemble(members: Mapping[str, msgspec.Raw]) -> bytes:

@@ -12,12 +12,15 @@ from relay.domain.usage import MAX_COUNT, Usage
 
 _NOTHING: Mapping[str, object] = {}
 _NO_USAGE = Usage()
+_TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def usage_in(report: object) -> Usage | None:
     """The vector of one report; `None` when it counts nothing. Counts that cannot be true are left out."""
     if not isinstance(report, dict):
         return None
+    if len(report) == len(_TOTALS) and (plain := _plain(report)) is not None:
+        return plain
     prompt = _mapping(report.get("prompt_tokens_details"))
     completion = _mapping(report.get("completion_tokens_details"))
     usage = Usage(
@@ -43,6 +46,14 @@ def usage_in(report: object) -> Usage | None:
     balanced = _balanced(usage, _count(report, "total_tokens"))
     is_empty = balanced.input_tokens is None and balanced == _NO_USAGE
     return None if is_empty else balanced
+
+
+def _plain(report: Mapping[str, object]) -> Usage | None:
+    """The vector of a report of nothing but totals that agree; `None` for any other."""
+    sent, made, total = map(report.get, _TOTALS)
+    if not (type(sent) is type(made) is int and 0 <= sent <= MAX_COUNT and 0 <= made <= MAX_COUNT):
+        return None
+    return Usage(input_tokens=sent, output_tokens=made) if total == sent + made else None
 
 
 def written(usage: Usage) -> wire.Usage:

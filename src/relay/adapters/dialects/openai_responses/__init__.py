@@ -36,7 +36,6 @@ class OpenAIResponses:
     decode_error = staticmethod(errors.decode_error)
     encode_error = staticmethod(errors.encode_error)
 
-
     def __init__(self, path: str = envelope.PATH) -> None:
         self._path = path
 

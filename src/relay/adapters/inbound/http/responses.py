@@ -159,6 +159,14 @@ class _Watched:
         """As `Reply.write`."""
         await self._reply.write(piece)
 
+    def pass_on(self, piece: Piece) -> bool:
+        """As `Reply.pass_on`."""
+        return self._reply.pass_on(piece)
+
+    async def catch_up(self) -> None:
+        """As `Reply.catch_up`."""
+        await self._reply.catch_up()
+
     async def finish(self, piece: Piece) -> None:
         """As `Reply.finish`."""
         if piece.raw is not None:

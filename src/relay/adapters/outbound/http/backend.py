@@ -35,7 +35,8 @@ class HttpBackend:
     `completions` is the dialect in which the provider goes on from a prompt, where it has one beside its chat.
     A client of the dialect that is spoken has its body sent as bytes, and its answer returned as bytes, where
     `passing` is "always". With "exact" the answer is only where `glance_exact` finds nothing to set right in
-    it, and a stream is read and written anew. With "never", and for other clients, both are read and written anew, and `prepare` may add to the conversation.
+    it, and a stream is read and written anew. With "never", and for other clients, both are read and written anew,
+    and `prepare` may add to the conversation.
     """
 
     endpoint: Endpoint
