@@ -1,8 +1,8 @@
 """A provider of OpenAI's chat held to its fixture: what its row sends, and what it makes of the provider's answers.
 
-A fixture is `<kind>.toml`. `url` is where a chat goes. `differs` and `absent` say how `ASKED` looks by then, `losses`
-what of it is lost. Each of `answers` is a body as the provider writes it, synthetic, made by hand from its reference,
-and what it comes to. `section` is what a user has to write.
+A fixture is `<kind>.toml`. `url` is where a chat goes. `differs` and `absent` say how `ASKED` looks by then, and
+`losses` what of it is lost. Each of `answers` is a body as the provider writes it, synthetic, made by hand from its
+reference, and what it comes to. `section` is what a user has to write.
 """
 
 import json
