@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import anthropic
 import ollama
 import openai
 
@@ -22,6 +23,18 @@ def openai_client(url: str, ids: list[str] | None = None, api_key: str = "none")
     """Without the client's own retries, so that one call is one request."""
     with openai.OpenAI(base_url=f"{url}/v1", api_key=api_key, max_retries=0) as client:
         _collect(client._client, ids)
+        yield client
+
+
+@contextmanager
+def anthropic_client(
+    url: str, ids: list[str] | None = None, api_key: str = "none"
+) -> Iterator[anthropic.Anthropic]:
+    """Without the client's own retries; `ids` collects the `request-id` of each answer."""
+    with anthropic.Anthropic(base_url=url, api_key=api_key, max_retries=0) as client:
+        if ids is not None:
+            hooks: Any = client._client
+            hooks.event_hooks["response"] = [lambda response: ids.append(response.headers["request-id"])]
         yield client
 
 

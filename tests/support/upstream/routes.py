@@ -6,8 +6,9 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any, Literal
 
-from tests.support.upstream import embeddings, faults, generate, management, ollama_wire
+from tests.support.upstream import anthropic_wire, embeddings, faults, generate, management, ollama_wire
 from tests.support.upstream.answers import Answer, answer_to
+from tests.support.upstream.anthropic_wire import AnthropicWire
 from tests.support.upstream.chat import BadRequest, Chat
 from tests.support.upstream.embeddings import Asked, EmbeddingWire
 from tests.support.upstream.exchange import Exchange, respond
@@ -26,6 +27,7 @@ TEXT = "text/plain; charset=utf-8"
 OPENAI: Wire = OpenAIWire()
 OLLAMA: Wire = OllamaWire()
 GENERATE: Wire = GenerateWire()
+ANTHROPIC: Wire = AnthropicWire()
 
 
 class Routes:
@@ -44,7 +46,7 @@ class Routes:
 
     async def answer(self, peer: Peer, request: Request, call: Call, ledger: Ledger) -> None:
         """Answer one request and complete its record."""
-        wire = OLLAMA if "/api/" in request.path else OPENAI
+        wire = _wire_of(request)
         if request.method == "POST" or request.path.endswith("/api/delete"):
             await self._answer_post(peer, request, call, ledger, wire)
             return
@@ -71,31 +73,43 @@ class Routes:
             if request.method == "DELETE" or request.path.endswith(management.PATHS):
                 await self._managed.answer(peer, call, request.path, call.body)
                 return
-            script = parse(call.model)
-            if request.path.endswith(("/chat/completions", "/api/chat")):
-                if script.name == "embed":
-                    raise BadRequest(f'"{call.model}" does not support chat')
-                await self._chat(peer, call, script, wire, wire.chat(call.body))
-            elif request.path.endswith(generate.PATH):
-                generate.check(call.body, script)
-                await self._chat(peer, call, script, GENERATE, GENERATE.chat(call.body))
-            elif request.path.endswith(embeddings.PATHS):
-                await self._embed(peer, call, script, wire, embeddings.asked(request.path, call.body))
-            elif request.path.endswith("/api/show"):
-                await respond(peer, call, 200, ollama_wire.card(call.model, script))
-                call.completed = True
-            else:
-                await respond(peer, call, 404, b"404 page not found", content_type=TEXT)
+            await self._answer_model_call(peer, request, call, wire, call.body)
         except UnknownScript as error:
             await respond(peer, call, 404, wire.error(404, str(error), "model_not_found"))
         except BadRequest as error:
             await respond(peer, call, 400, wire.error(400, str(error), "invalid_value"))
+
+    async def _answer_model_call(
+        self, peer: Peer, request: Request, call: Call, wire: Wire, body: dict[str, Any]
+    ) -> None:
+        script = parse(call.model)
+        if request.path.endswith(anthropic_wire.COUNT_PATH):
+            tokens = wire.chat({"max_tokens": 0, **body}).prompt_tokens
+            await respond(peer, call, 200, encoded({"input_tokens": tokens}))
+            call.completed = True
+        elif request.path.endswith(("/chat/completions", "/api/chat", anthropic_wire.PATH)):
+            if script.name == "embed":
+                raise BadRequest(f'"{call.model}" does not support chat')
+            await self._chat(peer, call, script, wire, wire.chat(body))
+        elif request.path.endswith(generate.PATH):
+            generate.check(body, script)
+            await self._chat(peer, call, script, GENERATE, GENERATE.chat(body))
+        elif request.path.endswith(embeddings.PATHS):
+            await self._embed(peer, call, script, wire, embeddings.asked(request.path, body))
+        elif request.path.endswith("/api/show"):
+            await respond(peer, call, 200, ollama_wire.card(call.model, script))
+            call.completed = True
+        else:
+            await respond(peer, call, 404, b"404 page not found", content_type=TEXT)
 
     async def _list(self, peer: Peer, call: Call, wire: Wire) -> None:
         if self.listing == "hang":
             await peer.pause(self._hold_s)
         if self.listing != "ok":
             await respond(peer, call, 500, wire.error(500, "the listing is switched off", ""))
+            return
+        if wire is ANTHROPIC:
+            await respond(peer, call, 200, anthropic_wire.listed(self._managed.names))
             return
         listed = [
             {"id": model, "object": "model", "created": CREATED, "owned_by": "scripted"}
@@ -169,6 +183,13 @@ def _usage(script: Script, prompt_tokens: int, answer: Answer, *, faulty: bool) 
         thoughts=answer.thought_tokens,
         misstated=script.text("kind") if faulty and script.fault == "badusage" else "",
     )
+
+
+def _wire_of(request: Request) -> Wire:
+    """The wire that a request is in; Anthropic's clients all say their version."""
+    if "anthropic-version" in request.headers:
+        return ANTHROPIC
+    return OLLAMA if "/api/" in request.path else OPENAI
 
 
 def _thought_field(script: Script) -> str:

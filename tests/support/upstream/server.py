@@ -1,4 +1,4 @@
-"""The scripted upstream: one port, both wire formats, and a ledger of everything that reached it."""
+"""The scripted upstream: one port, every wire format, and a ledger of everything that reached it."""
 
 import asyncio
 from collections.abc import Iterable
