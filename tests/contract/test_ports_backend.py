@@ -1,5 +1,6 @@
 """The contract of the port `ChatBackend`, for the backend over HTTP in each of its ways, and for the fake."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -113,8 +114,45 @@ OLLAMA_BODY = {
 }
 OLLAMA_ERROR = {"error": "slow down"}
 
+
+def gemini_chunk(text: str, **more: object) -> dict[str, object]:
+    candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0, **more}
+    return {"candidates": [candidate], "modelVersion": "m", "responseId": "1"}
+
+
+GEMINI_USAGE = {"promptTokenCount": 7, "candidatesTokenCount": 3, "totalTokenCount": 10}
+GEMINI_CHUNKS = [
+    b"data: %b\n\n" % json.dumps(each).encode()
+    for each in (
+        *map(gemini_chunk, WORDS),
+        gemini_chunk("", finishReason="STOP") | {"usageMetadata": GEMINI_USAGE},
+    )
+]
+GEMINI_BODY = gemini_chunk("Hello, world", finishReason="STOP") | {"usageMetadata": GEMINI_USAGE}
+GEMINI_ERROR = {"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}}
+
+COHERE_USAGE = {"tokens": {"input_tokens": 7, "output_tokens": 3}}
+COHERE_CHUNKS = [
+    *(
+        b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"%b"}}}}\n\n'
+        % word.encode()
+        for word in WORDS
+    ),
+    b'data: {"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":%b}}\n\n'
+    % json.dumps(COHERE_USAGE).encode(),
+]
+COHERE_BODY = {
+    "id": "1",
+    "message": {"role": "assistant", "content": [{"type": "text", "text": "Hello, world"}]},
+    "finish_reason": "COMPLETE",
+    "usage": COHERE_USAGE,
+}
+COHERE_ERROR = {"message": "slow down"}
+
 OPENAI = over_http("openai", OPENAI_CHUNKS, OPENAI_BODY, OPENAI_ERROR)
 OLLAMA = over_http("ollama", OLLAMA_CHUNKS, OLLAMA_BODY, OLLAMA_ERROR)
+GEMINI = over_http("gemini", GEMINI_CHUNKS, GEMINI_BODY, GEMINI_ERROR)
+COHERE = over_http("cohere", COHERE_CHUNKS, COHERE_BODY, COHERE_ERROR)
 REQUESTS: dict[DialectName, bytes] = {
     "openai.chat": b'{"model":"asked","messages":[{"role":"user","content":"hi"}]}',
     "ollama.chat": b'{"model":"asked","messages":[{"role":"user","content":"hi"}]}',
@@ -154,6 +192,8 @@ class Case:
         pytest.param(Case(OPENAI, "ollama.chat"), id="openai-translated"),
         pytest.param(Case(OLLAMA, "ollama.chat"), id="ollama-passed"),
         pytest.param(Case(OLLAMA, "openai.chat"), id="ollama-translated"),
+        pytest.param(Case(GEMINI, "openai.chat"), id="gemini"),
+        pytest.param(Case(COHERE, "openai.chat"), id="cohere"),
     ]
 )
 def case(request: pytest.FixtureRequest) -> Case:

@@ -63,13 +63,22 @@ def over_http(kind: str) -> Stage:
 
     def answer(plot: Plot) -> Answer:
         if plot.refused is not None:
-            error = {"error": "slow down"} if kind == "ollama" else {"error": {"message": "slow down"}}
+            error = (
+                {"error": "slow down"}
+                if kind in ("ollama", "cohere")
+                else {"error": {"message": "slow down"}}
+            )
             return whole(error, status=429, headers={"retry-after": "7"})
         units = UNITS[: plot.vectors]
         data = [{"index": index, "embedding": unit} for index, unit in enumerate(units)]
         body: dict[str, object] = {"model": "m", "data": data, "usage": {"prompt_tokens": 7}}
         if kind == "ollama":
             body = {"model": "m", "embeddings": units, "prompt_eval_count": 7}
+        if kind == "gemini":
+            values = [{"values": unit} for unit in units]
+            body = {"embeddings": values, "usageMetadata": {"promptTokenCount": 7}}
+        if kind == "cohere":
+            body = {"embeddings": {"float": units}, "meta": {"billed_units": {"input_tokens": 7}}}
         sent = json.dumps(body).encode()
         if plot.breaks:
             return ScriptedResponse((sent[:20], Interrupted("cut")))
@@ -103,6 +112,8 @@ class Case:
         pytest.param(Case(over_http("openai"), "ollama.embed"), id="openai-translated"),
         pytest.param(Case(over_http("ollama"), "ollama.embed"), id="ollama-passed"),
         pytest.param(Case(over_http("ollama"), "openai.embeddings"), id="ollama-translated"),
+        pytest.param(Case(over_http("gemini"), "openai.embeddings"), id="gemini"),
+        pytest.param(Case(over_http("cohere"), "ollama.embed"), id="cohere"),
     ]
 )
 def case(request: pytest.FixtureRequest) -> Case:

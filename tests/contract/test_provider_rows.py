@@ -189,7 +189,28 @@ async def test_mistral_gets_short_ids_and_an_assistant_that_speaks_after_a_resul
     assert len(call_id) == 9
     assert call_id.isalnum()
     assert messages[3]["tool_call_id"] == call_id
-    assert not any("reasoning_content" in message for message in messages)
+
+
+async def test_mistral_gets_thoughts_and_documents_as_parts_of_its_own() -> None:
+    thought, *_ = (await sent_tool_loop("mistral"))[2]["content"]
+    assert thought == {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    document = {
+        "type": "file",
+        "file": {"file_data": "data:application/pdf;base64,JVBERg==", "filename": "a.pdf"},
+    }
+    content = [{"type": "text", "text": "read"}, document]
+    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+    call = upstream_call("openai.chat", messages=[{"role": "user", "content": content}])
+    await outcome(backend_for("mistral", http), call)
+    [sent] = json.loads(http.requests[0].body)["messages"]
+    assert sent["content"] == [
+        {"type": "text", "text": "read"},
+        {
+            "type": "document_url",
+            "document_url": "data:application/pdf;base64,JVBERg==",
+            "document_name": "a.pdf",
+        },
+    ]
 
 
 async def test_deepseek_gets_the_thoughts_behind_its_calls_back() -> None:

@@ -55,7 +55,8 @@ class Call:
     @property
     def is_chat(self) -> bool:
         """Whether it asked a model for an answer."""
-        return bool(self.model) and self.path.endswith(("/api/chat", "/api/generate", "/chat/completions"))
+        paths = ("/api/chat", "/api/generate", "/chat/completions", "/messages")
+        return bool(self.model) and self.path.endswith(paths)
 
     @property
     def is_embedding(self) -> bool:

@@ -147,6 +147,8 @@ def _part(part: wire.ContentPart, place: str) -> Iterator[Part]:
             found = _audio(part.input_audio)
         case "file":
             found = _file(part.file)
+        case "document_url":
+            found = _document(part.document_url, part.document_name)
         case _:
             raise Unsupported(f"content of type {part.type[:40]!r} is not supported", param=place)
     if found is None:
@@ -177,6 +179,13 @@ def _file(given: wire.FileSource | None) -> File | None:
     if given is None:
         return None
     return split(File(data=given.file_data or "", file_id=given.file_id or "", filename=given.filename))
+
+
+def _document(address: str | None, name: str | None) -> File | None:
+    if not address:
+        return None
+    is_inline = address[:5].lower() == "data:"
+    return split(File(data=address, filename=name)) if is_inline else File(url=address, filename=name)
 
 
 def _encoded(message: Message) -> wire.Message:

@@ -55,7 +55,7 @@ class FileSource(Struct, omit_defaults=True):
 
 
 class ContentPart(Struct, omit_defaults=True):
-    """One part of a message's content; `thinking` is Mistral's."""
+    """One part of a message's content; `thinking` and `document_url` are Mistral's."""
 
     type: str = ""
     text: str | None = None
@@ -64,6 +64,8 @@ class ContentPart(Struct, omit_defaults=True):
     file: FileSource | None = None
     refusal: str | None = None
     thinking: "list[ContentPart] | str | None" = None
+    document_url: str | None = None
+    document_name: str | None = None
 
 
 class Function(Struct):

@@ -99,10 +99,9 @@ def create_api(
     readiness = Readiness(traffic, ready, degraded)
     dependencies = _dependencies(authenticate, list_models, manage_models, loaded_models, readiness)
     dependencies["responses"] = Provide(lambda: responses, sync_to_thread=False)
-    framework = _framework(hot, dependencies, log)
     routes = Dispatch(
         hot if hot_in_front else {},
-        framework,
+        _framework(hot, dependencies, log),
         shapes=SHAPES,
         log=log,
         body_bytes=patience.body_bytes,

@@ -8,6 +8,7 @@ Edits at the top level of a request's body, in this order; they hold for bodies 
     efforts        the reasoning efforts that are taken, any other becoming the nearest; an empty list: none at all
     value_map      texts that are said otherwise there: by another text, or by the members that take the place
                    of the field (`reasoning_effort = { none = { thinking = { type = "disabled" } } }`)
+    mistral_parts  files and past thoughts are parts of a message's content, as Mistral spells them
 
 Changes of the conversation before it is written; see `conversations.py`:
 
@@ -39,6 +40,7 @@ import msgspec
 from relay.adapters.dialects import lenient
 from relay.adapters.dialects.base import EditMembers, Members
 from relay.adapters.dialects.splice import assemble, raw, top_level
+from relay.adapters.outbound.providers import mistral_parts
 from relay.domain.chat import EFFORTS, ChatRequest, Effort, Message, Text
 
 
@@ -50,6 +52,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     set_default: Mapping[str, Any] = {}
     efforts: tuple[Effort, ...] | None = None
     value_map: Mapping[str, Mapping[str, str | Mapping[str, Any]]] = {}
+    mistral_parts: bool = False
     budgets: Mapping[Effort, int] = {}
     reasoning_object: bool = False
     schema_in_prompt: bool = False
@@ -63,9 +66,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def edits_body(self) -> bool:
         """True when `apply` has anything to do."""
-        return bool(
-            self.rename or self.drop or self.set_default or self.value_map or self.efforts is not None
-        )
+        edits = self.rename or self.drop or self.set_default or self.value_map or self.mistral_parts
+        return bool(edits) or self.efforts is not None
 
 
 NO_QUIRKS = Quirks()
@@ -119,6 +121,8 @@ def _edit(edits: Sequence[Quirks], members: Members) -> tuple[str, ...]:
             members.setdefault(name, raw(value))
         for name, meanings in edit.value_map.items():
             _translate(members, name, meanings)
+        if edit.mistral_parts and "messages" in members:
+            members["messages"] = mistral_parts.rewritten(members["messages"])
     return tuple(dict.fromkeys(losses))
 
 

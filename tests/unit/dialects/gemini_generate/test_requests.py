@@ -1,0 +1,381 @@
+"""Requests to Gemini: conversations put its way, settings by family of models, and what is lost."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relay.adapters.dialects.gemini_generate import DIALECT
+from relay.adapters.dialects.gemini_generate.families import FAMILIES, family_of
+from relay.domain.chat import (
+    Audio,
+    ChatRequest,
+    Effort,
+    File,
+    HostedTool,
+    Image,
+    Message,
+    NamedTool,
+    Opaque,
+    Part,
+    Reasoning,
+    Role,
+    Sampling,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+)
+from relay.domain.errors import InvalidRequest, Unsupported
+
+PNG = "iVBORw0KGgo="
+PDF = "JVBERi0="
+LOOK = ToolCall(id="c-1", name="look", arguments='{"at":1.50}')
+
+
+def turn(role: Role, *parts: Part) -> Message:
+    return Message(role=role, parts=parts)
+
+
+HI = turn("user", Text(text="hi"))
+
+
+def asked(*messages: Message, model: str = "gemini-3-flash", **settings: Any) -> ChatRequest:
+    return ChatRequest(model=model, messages=messages or (HI,), **settings)
+
+
+def sent(request: ChatRequest) -> Any:
+    return json.loads(DIALECT.encode_request(request).body)
+
+
+def contents(*messages: Message, model: str = "gemini-3-flash") -> list[tuple[str, list[Any]]]:
+    return [(each["role"], each["parts"]) for each in sent(asked(*messages, model=model))["contents"]]
+
+
+def config(**settings: Any) -> Any:
+    return sent(asked(**settings)).get("generationConfig")
+
+
+def losses(*messages: Message, **settings: Any) -> tuple[str, ...]:
+    return DIALECT.encode_request(asked(*messages, **settings)).losses
+
+
+@pytest.mark.parametrize(
+    ("model", "stream", "path"),
+    [
+        ("gemini-3-flash", False, "/models/gemini-3-flash:generateContent"),
+        ("gemini-3-flash", True, "/models/gemini-3-flash:streamGenerateContent?alt=sse"),
+        ("models/gemini-3-flash", False, "/models/gemini-3-flash:generateContent"),
+        ("../odd?name#", False, "/models/..%2Fodd%3Fname%23:generateContent"),
+    ],
+)
+def test_the_path_says_who_answers_and_whether_it_streams(model: str, stream: bool, path: str) -> None:
+    wire = DIALECT.encode_request(replace(asked(), model=model, stream=stream))
+    assert wire.path == path
+    assert set(json.loads(wire.body)) == {"contents"}
+
+
+def test_instructions_at_the_beginning_stand_apart_and_later_ones_are_said_by_the_user() -> None:
+    body = sent(
+        asked(
+            turn("system", Text(text="one")),
+            turn("developer", Text(text="two"), Text(text="")),
+            HI,
+            turn("system", Text(text="three")),
+        )
+    )
+    assert body["systemInstruction"] == {"parts": [{"text": "one"}, {"text": "two"}]}
+    assert body["contents"] == [{"role": "user", "parts": [{"text": "hi"}, {"text": "three"}]}]
+
+
+def test_instructions_alone_are_what_the_user_says() -> None:
+    body = sent(asked(turn("system", Text(text="one"))))
+    assert body == {"contents": [{"role": "user", "parts": [{"text": "one"}]}]}
+
+
+def test_models_without_instructions_are_told_by_the_user() -> None:
+    assert contents(turn("system", Text(text="one")), HI, model="gemma-4-31b-it") == [
+        ("user", [{"text": "one"}, {"text": "hi"}])
+    ]
+
+
+def test_a_conversation_begins_with_a_user_and_turns_alternate() -> None:
+    assert contents(turn("assistant", Text(text="a")), turn("assistant", Text(text="b")), HI, HI) == [
+        ("user", [{"text": " "}]),
+        ("model", [{"text": "a"}, {"text": "b"}]),
+        ("user", [{"text": "hi"}, {"text": "hi"}]),
+    ]
+
+
+def test_results_stand_at_the_beginning_of_the_turn_behind_their_calls() -> None:
+    second = replace(LOOK, id="", name="feel", arguments="")
+    told = contents(
+        HI,
+        turn("assistant", LOOK, second),
+        turn("user", Text(text="well?"), ToolResult(call_id="", name="feel", parts=())),
+        turn("tool", ToolResult(call_id="c-1", name="", parts=(Text(text="no"),), is_error=True)),
+    )
+    [_, (_, calls), (role, answers)] = told
+    assert role == "user"
+    assert [part["functionCall"]["args"] for part in calls] == [{"at": 1.5}, {}]
+    made = calls[1]["functionCall"]["id"]
+    assert answers == [
+        {"functionResponse": {"name": "feel", "response": {"output": ""}, "id": made}},
+        {"functionResponse": {"name": "look", "response": {"error": "no"}, "id": "c-1"}},
+        {"text": "well?"},
+    ]
+
+
+def test_a_result_that_answers_no_call_has_a_name_all_the_same() -> None:
+    [(_, [part])] = contents(turn("tool", ToolResult(call_id="x", name="", parts=(Text(text="a"),))))
+    assert part["functionResponse"]["name"] == "tool"
+    [(_, [part])] = contents(turn("tool", ToolResult(call_id="x", name="look", parts=(Text(text="a"),))))
+    assert part["functionResponse"]["name"] == "look"
+
+
+def test_numbers_of_arguments_keep_their_spelling() -> None:
+    body = DIALECT.encode_request(asked(HI, turn("assistant", LOOK))).body
+    assert b'"args":{"at":1.50}' in body
+
+
+@pytest.mark.parametrize("model", ["gemini-3-flash", "gemini-2.5-pro"])
+def test_pictures_in_results_stand_there_or_follow_by_what_the_model_takes(model: str) -> None:
+    shown = ToolResult(call_id="c-1", name="look", parts=(Image(data=PNG), File(data=PDF)))
+    [_, _, (_, parts)] = contents(HI, turn("assistant", LOOK), turn("tool", shown), model=model)
+    blobs = [
+        {"inlineData": {"mimeType": "image/png", "data": PNG}},
+        {"inlineData": {"mimeType": "application/pdf", "data": PDF}},
+    ]
+    response = parts[0]["functionResponse"]
+    if model == "gemini-3-flash":
+        assert (response["parts"], parts[1:]) == (blobs, [])
+        assert response["response"] == {"output": ""}
+    else:
+        assert ("parts" in response, parts[1:]) == (False, blobs)
+        assert "image" in response["response"]["output"]
+
+
+def test_a_picture_elsewhere_follows_the_result() -> None:
+    shown = ToolResult(call_id="c-1", name="look", parts=(Image(url="https://x/a.png"),))
+    [_, _, (_, parts)] = contents(HI, turn("assistant", LOOK), turn("tool", shown))
+    assert parts[1] == {"fileData": {"fileUri": "https://x/a.png", "mimeType": "image/png"}}
+
+
+@pytest.mark.parametrize(
+    ("model", "signatures"),
+    [
+        ("gemini-3-flash", ["skip_thought_signature_validator", None]),
+        ("gemini-2.5-flash", [None, None]),
+    ],
+)
+def test_the_first_of_parallel_calls_has_a_signature_where_one_is_demanded(
+    model: str, signatures: list[str | None]
+) -> None:
+    [_, (_, calls)] = contents(HI, turn("assistant", LOOK, replace(LOOK, id="c-2")), model=model)
+    assert [part.get("thoughtSignature") for part in calls] == signatures
+
+
+def test_signatures_go_back_on_the_part_they_came_on() -> None:
+    told = contents(
+        HI,
+        turn(
+            "assistant",
+            Thinking(text="hm", signature="s-0", origin="gemini.generate"),
+            Text(text="", signature="s-1"),
+            Text(text="a", signature="s-2"),
+            replace(LOOK, signature="s-3"),
+        ),
+    )
+    assert [part.get("thoughtSignature") for part in told[1][1]] == ["s-0", "s-1", "s-2", "s-3"]
+    assert told[1][1][0] == {"text": "hm", "thought": True, "thoughtSignature": "s-0"}
+
+
+def test_thinking_of_others_stays_out_of_the_prompt() -> None:
+    foreign = Thinking(text="hm", signature="s", origin="anthropic.messages")
+    assert contents(HI, turn("assistant", foreign, Text(text="a")))[1] == ("model", [{"text": "a"}])
+    assert losses(HI, turn("assistant", foreign)) == ("thinking.signature", "thinking")
+    assert losses(HI, turn("assistant", Thinking(text="hm"))) == ("thinking",)
+
+
+def test_opaque_parts_of_its_own_go_back_and_others_are_lost() -> None:
+    own = Opaque(origin="gemini.generate", json='{"executableCode":{"code":"1.50"}}')
+    other = Opaque(origin="anthropic.messages", json='{"type":"server_tool_use"}')
+    assert contents(HI, turn("assistant", own, other))[1][1] == [{"executableCode": {"code": "1.50"}}]
+    assert losses(HI, turn("assistant", own, other)) == ("messages.content.server_tool_use",)
+
+
+@pytest.mark.parametrize(
+    ("part", "written"),
+    [
+        (Image(data=PNG), {"inlineData": {"mimeType": "image/png", "data": PNG}}),
+        (Image(url="https://x/a"), {"fileData": {"fileUri": "https://x/a", "mimeType": "image/jpeg"}}),
+        (Image(url="https://x/a.WEBP?"), {"fileData": {"fileUri": "https://x/a.WEBP?", "mimeType": "image/webp"}}),
+        (Audio(data="UklG", format="wav"), {"inlineData": {"mimeType": "audio/wav", "data": "UklG"}}),
+        (File(data=PDF), {"inlineData": {"mimeType": "application/pdf", "data": PDF}}),
+        (File(data="data:text/csv;base64,YQ=="), {"inlineData": {"mimeType": "text/csv", "data": "YQ=="}}),
+        (File(url="https://x/a.md"), {"fileData": {"fileUri": "https://x/a.md", "mimeType": "text/markdown"}}),
+        (File(url="https://x/a"), {"fileData": {"fileUri": "https://x/a"}}),
+        (File(file_id="files/abc"), {"fileData": {"fileUri": "files/abc"}}),
+    ],
+)  # fmt: skip
+def test_what_is_shown_has_a_media_type(part: Part, written: Any) -> None:
+    assert contents(turn("user", part)) == [("user", [written])]
+
+
+def test_a_file_that_another_provider_keeps_is_refused() -> None:
+    with pytest.raises(Unsupported, match="does not keep"):
+        DIALECT.encode_request(asked(turn("user", File(file_id="file-abc"))))
+
+
+def test_functions_come_first_and_then_what_google_runs_itself() -> None:
+    tools = (ToolSpec(name="look", description="Looks.", strict=True), ToolSpec(name="free", freeform=True))
+    hosted = (
+        HostedTool(origin="gemini.generate", json='{"googleSearch":{}}'),
+        HostedTool(origin="openai.responses", json='{"type":"web_search"}'),
+    )
+    request = asked(tools=tools, hosted_tools=hosted, tool_choice=NamedTool(name="look"))
+    body = sent(request)
+    [functions, search] = body["tools"]
+    assert functions["functionDeclarations"][0] == {"name": "look", "description": "Looks."}
+    assert functions["functionDeclarations"][1]["parametersJsonSchema"]["required"] == ["input"]
+    assert search == {"googleSearch": {}}
+    calling = {"mode": "ANY", "allowedFunctionNames": ["look"]}
+    assert body["toolConfig"] == {"functionCallingConfig": calling}
+    assert DIALECT.encode_request(request).losses == ("tools.strict", "tools.web_search")
+
+
+def test_a_choice_among_no_tools_is_not_sent() -> None:
+    assert "toolConfig" not in sent(asked(tool_choice="required"))
+
+
+def test_old_models_take_schemas_of_openapi() -> None:
+    spec = ToolSpec(name="look", parameters='{"type":"object"}')
+    [tool] = sent(asked(model="gemini-2.0-flash", tools=(spec,)))["tools"]
+    assert tool["functionDeclarations"] == [{"name": "look", "parameters": {"type": "object"}}]
+
+
+@pytest.mark.parametrize(
+    ("model", "asked_for", "written"),
+    [
+        ("gemini-3-flash", Reasoning(), {"includeThoughts": True}),
+        ("gemini-3-flash", Reasoning(effort="none"), {"includeThoughts": True, "thinkingLevel": "MINIMAL"}),
+        ("gemini-3.1-pro", Reasoning(effort="none"), {"includeThoughts": True, "thinkingLevel": "LOW"}),
+        ("gemini-3-flash", Reasoning(effort="max"), {"includeThoughts": True, "thinkingLevel": "XHIGH"}),
+        ("gemini-3-flash", Reasoning(budget_tokens=5000), {"includeThoughts": True, "thinkingLevel": "MEDIUM"}),
+        ("gemini-2.5-flash", Reasoning(), {"includeThoughts": True}),
+        ("gemini-2.5-flash", Reasoning(effort="none"), {"thinkingBudget": 0}),
+        ("gemini-2.5-pro", Reasoning(effort="none"), {"includeThoughts": True, "thinkingBudget": 128}),
+        ("gemini-2.5-flash", Reasoning(effort="low"), {"includeThoughts": True, "thinkingBudget": 1024}),
+        ("gemini-2.5-flash", Reasoning(budget_tokens=99999), {"includeThoughts": True, "thinkingBudget": 24576}),
+    ],
+)  # fmt: skip
+def test_how_much_to_think_is_a_level_or_a_budget(model: str, asked_for: Reasoning, written: Any) -> None:
+    assert config(model=model, reasoning=asked_for) == {"thinkingConfig": written}
+
+
+@pytest.mark.parametrize(
+    ("model", "asked_for", "lost"),
+    [
+        ("gemini-3-flash", Reasoning(effort="low"), ()),
+        ("gemini-3-flash", Reasoning(effort="max"), ("reasoning.effort",)),
+        ("gemini-3-flash", Reasoning(budget_tokens=5000), ("reasoning.budget_tokens",)),
+        ("gemini-2.5-flash", Reasoning(effort="low"), ()),
+        ("gemini-2.5-flash", Reasoning(budget_tokens=99999), ("reasoning.budget_tokens",)),
+        ("gemini-2.0-flash", Reasoning(effort="low"), ("reasoning.effort",)),
+    ],
+)
+def test_thinking_that_is_not_as_asked_for_is_told(
+    model: str, asked_for: Reasoning, lost: tuple[str, ...]
+) -> None:
+    assert losses(model=model, reasoning=asked_for) == lost
+
+
+@pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
+@pytest.mark.parametrize("model", [*(glob.replace("*", "x") for glob, _ in FAMILIES), "gemini-9"])
+def test_no_effort_fails_in_any_family(model: str, effort: Effort) -> None:
+    written = (config(model=model, reasoning=Reasoning(effort=effort)) or {}).get("thinkingConfig", {})
+    family = family_of(model)
+    assert ("thinkingLevel" in written) == (family.thinking == "level")
+    assert ("thinkingBudget" in written) == (family.thinking == "budget")
+
+
+def test_settings_without_a_word_are_lost() -> None:
+    sampling = Sampling(
+        min_p=0.1, repeat_penalty=1.1, seed=2**40, top_k=5, stop=("a", "", "b", "c", "d", "e", "f")
+    )
+    assert config(sampling=sampling) == {"topK": 5, "stopSequences": ["a", "b", "c", "d", "e"]}
+    assert losses(sampling=sampling) == ("min_p", "repeat_penalty", "seed", "stop")
+
+
+def test_fields_of_its_own_go_back_where_they_were() -> None:
+    body = (
+        b'{"model":"m","stream":true,"contents":[{"parts":[{"text":"hi"}]}],"safetySettings":[{"a":1.50}],'
+        b'"generationConfig":{"mediaResolution":"LOW","topK":5,"seed":null},"labels":null}'
+    )
+    request = DIALECT.decode_request(body)
+    assert (request.model, request.stream, request.include_usage) == ("m", True, True)
+    assert request.extras == {
+        "gemini.generate": {
+            "safetySettings": '[{"a":1.50}]',
+            "generationConfig": '{"mediaResolution":"LOW"}',
+        }
+    }
+    written = DIALECT.encode_request(request).body
+    assert b'"safetySettings":[{"a":1.50}]' in written
+    assert json.loads(written)["generationConfig"] == {"topK": 5, "mediaResolution": "LOW"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"contents":[{"parts":[{"text":"hi"}]}]}',
+        b'{"model":"m"}',
+        b'{"model":"m","contents":[]}',
+        b'{"model":"m","contents":[{"parts":["hi"]}]}',
+        b'{"model":"m","contents":[{"parts":[{"functionCall":{}}]}]}',
+        b'{"model":"m","contents":[{"parts":[{"text":5}]}]}',
+        b'{"model":"m","contents":[{"parts":[]}],"generationConfig":5}',
+    ],
+)
+def test_what_is_no_request_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        DIALECT.decode_request(body)
+
+
+@pytest.mark.parametrize(
+    ("response", "said", "is_error"),
+    [
+        ('{"output":"a"}', "a", False),
+        ('{"error":"a"}', "a", True),
+        ('{"output":"a","more":1}', '{"output":"a","more":1}', False),
+        ('{"output":{"n":1.50}}', '{"output":{"n":1.50}}', False),
+        ("null", "", False),
+    ],
+)
+def test_a_result_in_any_form_is_read(response: str, said: str, is_error: bool) -> None:
+    part = f'{{"functionResponse":{{"name":"look","id":"c-1","response":{response}}}}}'
+    body = f'{{"model":"m","contents":[{{"role":"function","parts":[{part}]}}]}}'
+    [message] = DIALECT.decode_request(body.encode()).messages
+    texts = (Text(text=said),) if said else ()
+    assert message.parts == (ToolResult(call_id="c-1", name="look", parts=texts, is_error=is_error),)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ('{"thinkingBudget":0}', Reasoning(effort="none")),
+        ('{"thinkingBudget":-1}', Reasoning()),
+        ('{"thinkingBudget":512}', Reasoning(budget_tokens=512)),
+        ('{"thinkingLevel":"HIGH"}', Reasoning(effort="high")),
+        ('{"includeThoughts":true}', Reasoning()),
+        ('{"includeThoughts":false}', None),
+    ],
+)
+def test_the_words_for_thinking_are_understood(given: str, read: Reasoning | None) -> None:
+    config = f'"generationConfig":{{"thinkingConfig":{given}}}'
+    body = f'{{"model":"m","contents":[{{"parts":{{"text":"hi"}}}}],{config}}}'
+    assert DIALECT.decode_request(body.encode()).reasoning == read
