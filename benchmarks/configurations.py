@@ -6,12 +6,18 @@ from benchmarks.programs import HERE
 from benchmarks.scenarios import asked_models
 
 
-def relay_toml(port: int, base_url: str, *, kind: str = "openai-compatible", fillers: int = 0) -> str:
-    """The relay's configuration: keys wanted, the mock as one provider with its models and `fillers` more."""
+def relay_toml(
+    port: int, base_url: str, *, kind: str = "openai-compatible", fillers: int = 0, room: int = 0
+) -> str:
+    """The relay's configuration: keys wanted, the mock as one provider with its models and `fillers` more.
+
+    `room` is how many requests there may be at a time, 0 for as many as the relay ships with.
+    """
     models = [*asked_models(), *(f"filler-{number:05d}" for number in range(fillers))]
     listed = ", ".join(f'"{model}"' for model in models)
     return (
         f'[server]\nhost = "127.0.0.1"\nport = {port}\n'
+        f"{f'max_in_flight = {room}\n' if room else ''}"
         '[auth]\nmode = "keys"\n'
         '[database]\nurl = "sqlite:///relay.db"\n'
         f'[providers.upstream]\nkind = "{kind}"\nbase_url = "{base_url}"\napi_key = "sk-upstream"\n'

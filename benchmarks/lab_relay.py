@@ -1,13 +1,11 @@
-"""The relay as two scenarios need it: with more room than it ships with, trusting the benchmarks' certificate."""
+"""The relay as the scenarios with TLS need it: trusting the benchmarks' certificate."""
 
 import os
 import ssl
 import sys
 
 from relay.__main__ import main
-from relay.adapters.inbound.http.traffic import Traffic
 
-ROOM = 4096
 TRUSTED = "BENCH_TRUSTED_CERTIFICATE"
 
 
@@ -18,7 +16,6 @@ def _trust(certificate: str) -> None:
 
 
 if __name__ == "__main__":
-    Traffic.__init__.__defaults__ = (ROOM,)
     if certificate := os.environ.get(TRUSTED):
         _trust(certificate)
     sys.exit(main())

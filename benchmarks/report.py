@@ -31,10 +31,11 @@ _FOOT = """
   request, and every answer and chunk decoded for its usage; no ledger and no log.
 - **LiteLLM**: from its wheel, without a database, retries and logs, with prices given, on granian and uvloop.
 
-The relay calls the mock as a provider of kind `openai-compatible`, whose chunks it decodes and encodes anew;
-`relay-tap` calls it as kind `openai`, whose bytes pass through. `relay-ollama` is asked by an Ollama client.
-For 256 waiting requests and 1,000 open streams the relay runs with room for as many calls; it ships with room
-for 256. For TLS it trusts the certificate of the benchmarks. `benchmarks/lab_relay.py` changes these two.
+The relay calls the mock as a provider of kind `openai-compatible`, whose chunks it decodes and encodes anew, and
+whose whole answers it passes on as long as they need nothing set right; `relay-tap` calls it as kind `openai`, whose
+bytes pass through. `relay-ollama` is asked by an Ollama client. For 256 waiting requests and 1,000 open streams
+`[server] max_in_flight` is 4096; it is 256 if unset. For TLS the relay trusts the certificate of the benchmarks, by
+`benchmarks/lab_relay.py`.
 
 ## Measure it yourself
 

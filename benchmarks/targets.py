@@ -28,6 +28,9 @@ LAB = "benchmarks.lab_relay"
 TRUSTED = "BENCH_TRUSTED_CERTIFICATE"
 """The variable that `lab_relay` reads: it is not imported here, as that would import the relay."""
 
+WIDE = 4096
+"""Requests at a time, where a scenario has more than the relay ships with room for."""
+
 MANY_MODELS = 10_000
 
 
@@ -90,7 +93,7 @@ class Fleet:
             "relay-ollama": self._relay_ollama,
             "relay-tap": lambda: self._relay(stack, name, kind="openai"),
             "relay-10000": lambda: self._relay(stack, name, fillers=MANY_MODELS),
-            "relay-wide": lambda: self._relay(stack, name, module=LAB),
+            "relay-wide": lambda: self._relay(stack, name, room=WIDE),
             "before": lambda: self._relay(stack, name, source=self._before()),
             "relay-tls": lambda: self._relay(stack, name, module=LAB, tls_port=self._tls()),
             "litellm": self._litellm_proxy,
@@ -143,13 +146,14 @@ class Fleet:
         *,
         kind: str = "openai-compatible",
         fillers: int = 0,
+        room: int = 0,
         module: str = "relay",
         tls_port: int = 0,
         source: Path | None = None,
     ) -> Target:
         folder, port = self._own_folder(name), free_port()
         upstream = f"https://127.0.0.1:{tls_port}/v1" if tls_port else self._mock_url("/v1")
-        (folder / "relay.toml").write_text(relay_toml(port, upstream, kind=kind, fillers=fillers))
+        (folder / "relay.toml").write_text(relay_toml(port, upstream, kind=kind, fillers=fillers, room=room))
         path = os.pathsep.join((str((source or self._places.source) / "src"), str(HERE.parent)))
         target = Target(
             name=name,

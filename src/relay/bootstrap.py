@@ -25,6 +25,7 @@ from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.hosts import HostNames
 from relay.adapters.inbound.http.origins import BrowserGuard, Origins
 from relay.adapters.inbound.http.server import serve as serve_api
+from relay.adapters.inbound.http.traffic import Traffic
 from relay.adapters.outbound.http.clients import HttpClients
 from relay.adapters.outbound.memory.responses import InMemoryResponses
 from relay.adapters.outbound.spool.reader import SpoolReader
@@ -115,7 +116,7 @@ async def serve(
         providers = live.in_force() if live else demo_providers(demo_model_url, http)
         authenticate = _authenticate(books, door, settings)
         logs = Logs(events=logger, requests=stack.enter_context(_access_log(logger)))
-        api = _build_api(books, providers, authenticate, _guard(settings.server), logs)
+        api = _build_api(books, providers, authenticate, settings.server, logs)
         reload = (
             Reload(
                 settings=settings,
@@ -237,7 +238,7 @@ def _guard(server: Server) -> BrowserGuard:
 
 
 def _build_api(
-    books: Books, providers: Providers, authenticate: Authenticate, guard: BrowserGuard, logs: Logs
+    books: Books, providers: Providers, authenticate: Authenticate, server: Server, logs: Logs
 ) -> Gate:
     clock, ids = SystemClock(), UuidV7Ids()
     return create_api(
@@ -262,7 +263,8 @@ def _build_api(
         degraded=lambda: [problem for problem in (books.settle.problem, books.keys.problem) if problem],
         access=logs.requests,
         log=logs.events,
-        guard=guard,
+        guard=_guard(server),
+        traffic=Traffic(server.max_in_flight),
     )
 
 

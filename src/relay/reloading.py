@@ -44,6 +44,7 @@ _FIXED: Mapping[str, Callable[[Settings], object]] = {
     "server.port": lambda settings: settings.server.port,
     "server.origins": lambda settings: settings.server.origins,
     "server.hosts": lambda settings: settings.server.hosts,
+    "server.max_in_flight": lambda settings: settings.server.max_in_flight,
     "database.url": lambda settings: settings.database.url,
 }
 """Where the relay listens, for whom, and keeps its books: what only a restart can change."""

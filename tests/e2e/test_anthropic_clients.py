@@ -153,7 +153,13 @@ def test_what_anthropics_own_clients_say_passes_as_it_is(
         {"role": "user", "content": "again"},
     ]
     with anthropic_client(relay.url) as client:
-        ask(client, "ant/basic?cached_tokens=3&input_tokens=9", messages=turns, system=marked, extra_body={"top_k": 5})
+        ask(
+            client,
+            "ant/basic?cached_tokens=3&input_tokens=9",
+            messages=turns,
+            system=marked,
+            extra_body={"top_k": 5},
+        )
     sent = upstream.ledger.chats[-1].body
     assert sent is not None
     assert (sent["system"], sent["messages"], sent["top_k"]) == (marked, turns, 5)

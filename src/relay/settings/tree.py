@@ -19,7 +19,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """`[server]`: the API listener.
 
     `origins` are pages that may call it from a browser, and `hosts` names it may be called by, besides those that
-    always may.
+    always may. Of more than `max_in_flight` requests at a time the rest are told to come again.
     """
 
     host: Text = "127.0.0.1"
@@ -27,6 +27,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     default_model: Text | None = None
     origins: tuple[Text, ...] = ()
     hosts: tuple[Text, ...] = ()
+    max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 256
 
 
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -80,9 +80,12 @@ async def test_of_two_cancellations_the_other_one_is_left() -> None:
 
 
 async def test_an_error_is_not_hidden_by_a_cut() -> None:
-    with pytest.raises(ZeroDivisionError), scope_for(5.0) as scope:
+    def fail(scope: AttemptScope) -> None:
         scope.cut()
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), scope_for(5.0) as scope:
+        fail(scope)
 
 
 async def test_one_watch_ends_each_scope_at_its_own_time() -> None:

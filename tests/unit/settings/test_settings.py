@@ -136,6 +136,13 @@ def test_pages_and_names_are_lists_in_the_file_and_in_a_variable(tmp_path: Path)
     assert (replaced.origins, replaced.hosts) == (("https://a.example",), ("one", "two"))
 
 
+def test_the_room_for_requests_is_a_number_of_one_at_least(tmp_path: Path) -> None:
+    assert load(file=written(tmp_path, ""), environment={}).server.max_in_flight == 256
+    more = load(file=written(tmp_path, "[server]\nmax_in_flight = 1000\n"), environment={})
+    assert more.server.max_in_flight == 1000
+    assert len(mistakes_in(tmp_path, "[server]\nmax_in_flight = 0\n")) == 1
+
+
 def test_the_variables_of_origins_add_to_what_is_written(tmp_path: Path) -> None:
     file = written(tmp_path, '[server]\norigins = ["https://a.example"]\n')
     environment = {"OLLAMA_ORIGINS": "https://*.b.example, *", "RELAY_ORIGINS": "app://x"}
