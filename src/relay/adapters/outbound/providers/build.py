@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 
-from relay.adapters.dialects import anthropic_messages
-from relay.adapters.dialects import openai_responses
+from relay.adapters.dialects import anthropic_messages, openai_responses
 from relay.adapters.dialects.base import Dialect
 from relay.adapters.dialects.embeddings import EMBEDDING_DIALECTS
 from relay.adapters.outbound.http.backend import HttpBackend, as_it_is
