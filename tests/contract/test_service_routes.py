@@ -8,6 +8,7 @@ import openai
 import pytest
 
 from relay.adapters.dialects.registry import DIALECTS
+from relay.adapters.dialects.splice import top_level
 from relay.adapters.outbound.http.interface import HttpRequest
 from relay.adapters.outbound.providers.build import build_backends
 from relay.adapters.outbound.providers.spec import configured
@@ -206,7 +207,8 @@ async def test_hostile_bodies_are_served_or_refused_and_no_other_model_is_reache
         if answer.status != 200:
             assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
     models = [started.context.model for started in listener.books.started]
-    assert [json.loads(request.body)["model"] for request in http.requests] == models
+    sent = [bytes(top_level(request.body)["model"]) for request in http.requests]
+    assert [json.loads(model) for model in sent] == models
 
 
 async def test_a_form_reaches_the_model_that_was_judged() -> None:
