@@ -87,7 +87,7 @@ def test_parts_of_text_keep_their_order(api: Api, upstream: ScriptedUpstream, pr
     assert 0 < text.index("one") < text.index("two")
 
 
-@pytest.mark.conformance("openai")
+@pytest.mark.conformance("openai", 33)
 @every_provider
 def test_an_inline_picture_arrives_in_the_providers_form(
     api: Api, upstream: ScriptedUpstream, provider: str
@@ -113,7 +113,7 @@ def test_an_address_of_a_picture_is_refused_where_the_provider_fetches_none(
     assert upstream.ledger.chats == []
 
 
-@pytest.mark.conformance("openai")
+@pytest.mark.conformance("openai", 35)
 @pytest.mark.parametrize("asked", ["max_tokens", "max_completion_tokens"])
 def test_a_limit_has_the_providers_name(api: Api, upstream: ScriptedUpstream, asked: str) -> None:
     def limits(provider: str) -> dict[str, int]:
@@ -280,7 +280,7 @@ def test_annotations_that_a_client_of_ollamas_cannot_get_are_booked_as_lost(
         assert tuple(row["losses"]) == losses
 
 
-@pytest.mark.conformance("openai")
+@pytest.mark.conformance("openai", 46)
 @pytest.mark.parametrize("provider", ["up", "direct"])
 def test_cached_tokens_are_among_those_of_the_prompt(api: Api, provider: str) -> None:
     usage = chat(api, f"{provider}/basic?input_tokens=50&cached_tokens=20").json["usage"]

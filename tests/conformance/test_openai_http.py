@@ -64,7 +64,7 @@ def test_without_a_key_a_closed_relay_tells_no_more_than_that(
     assert error_of(answer)["code"] == "invalid_api_key"
 
 
-@pytest.mark.conformance("openai")
+@pytest.mark.conformance("openai", 3)
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES)
 def test_a_key_counts_in_either_header(locked: Locked, method: str, path: str, body: object) -> None:
     assert locked.ask(method, path, body, authorization=f"Bearer {locked.key}") == 200
@@ -100,7 +100,7 @@ def test_a_wrong_method_names_the_right_one(api: Api, method: str, path: str, ri
     assert right in answer.headers["allow"].split(", ")
 
 
-@pytest.mark.conformance("openai")
+@pytest.mark.conformance("openai", 6)
 @pytest.mark.parametrize("body", [b'{"model":', b"", b"[]", b'"model"', b"\xff\xfe"])
 def test_a_body_that_is_no_json_object_is_refused_in_words(api: Api, body: bytes) -> None:
     answer = api.send("POST", "/v1/chat/completions", body)

@@ -26,7 +26,7 @@ def listed(api: Api, query: str = "") -> list[dict[str, Any]]:
     return models
 
 
-@pytest.mark.conformance("openai")
+@pytest.mark.conformance("openai", 23)
 def test_the_list_parses_with_openai_python_and_has_what_anthropics_page_has(api: Api) -> None:
     with openai_client(api.url) as client:
         models = client.models.list().data

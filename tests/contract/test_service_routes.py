@@ -8,6 +8,7 @@ import openai
 import pytest
 
 from relay.adapters.dialects.registry import DIALECTS
+from relay.adapters.dialects.splice import top_level
 from relay.adapters.outbound.http.interface import HttpRequest
 from relay.adapters.outbound.providers.build import build_backends
 from relay.adapters.outbound.providers.spec import configured
@@ -15,6 +16,7 @@ from relay.adapters.outbound.system import SystemClock
 from relay.application.relay_services import ServiceBackend
 from relay.domain.catalog import Alias, Catalog, ProviderEntry
 from relay.domain.errors import Interrupted, Unreachable
+from tests.contract.hostile_bodies.corpus import HOSTILE
 from tests.support.asgi import Answer, call
 from tests.support.fakes_http import RecordingHttp, ScriptedResponse, whole
 from tests.unit.inbound_http.chatting import RELAY_HEADERS
@@ -193,3 +195,30 @@ async def test_openais_own_client_is_served() -> None:
         {"characters": 2},
         {"audio_seconds": 3},
     ]
+
+
+@pytest.mark.parametrize("path", ["/v1/moderations", "/v1/images/generations", "/v1/audio/speech"])
+async def test_hostile_bodies_are_served_or_refused_and_no_other_model_is_reached(path: str) -> None:
+    listener, http = served_by(as_json(MODERATION))
+    decent = b'{"model": "openai/gpt-image-1", "input": "hi"}'
+    for hostile in HOSTILE:
+        answer = await call(listener.api, "POST", path, body=hostile.spoil(decent))
+        assert answer.status in (200, 400, 404), hostile.name
+        if answer.status != 200:
+            assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+    models = [started.context.model for started in listener.books.started]
+    sent = [bytes(top_level(request.body)["model"]) for request in http.requests]
+    assert [json.loads(model) for model in sent] == models
+
+
+async def test_a_form_reaches_the_model_that_was_judged() -> None:
+    listener, http = served_by(as_json({"text": "hi"}), mode="keys")
+    key = listener.keys.issue(models=("openai/whisper-1",))
+    lines = ["--b", 'Content-Disposition: form-data; name="model"', "", "MODEL", "--b--", ""]
+    for model, status in (("whisper-1", 200), ("openai/whisper-1", 200), ("gpt-4o-transcribe", 403)):
+        body = "\r\n".join(lines).replace("MODEL", model).encode()
+        headers = {"content-type": "multipart/form-data; boundary=b", "authorization": f"Bearer {key}"}
+        answer = await call(listener.api, "POST", "/v1/audio/transcriptions", headers=headers, body=body)
+        assert answer.status == status, model
+    assert all(b"\r\nwhisper-1\r\n" in request.body for request in http.requests)
+    assert len(http.requests) == 2

@@ -54,6 +54,7 @@ def test_the_models_and_the_explanation_come_from_the_running_server(
     assert explained.returncode == 0
     assert "oll/think is served by oll/think:latest" in explained.stdout
     assert "resolved by prefix" in explained.stdout
+    assert "oll/think:latest is called as ollama.chat, bytes of its clients pass" in explained.stdout
     typo = run_cli("explain", "oll-thinkk", cwd=relay.folder)
     assert typo.returncode == 3
     assert "oll/think" in typo.stderr

@@ -31,7 +31,7 @@ class ModelLister(Protocol):
 class ListedProvider:
     """A configured provider: `models` are those the configuration names, `lister` finds others.
 
-    `problem` is what keeps it from being called. Providers of equal `source` list the same models: it is
+    `problem` is what keeps it from being called, `wire` how it is called. Providers of equal `source` list the same models: it is
     compared when the configuration changes, and otherwise not looked at.
     """
 
@@ -40,6 +40,7 @@ class ListedProvider:
     models: tuple[ModelEntry, ...] = ()
     lister: ModelLister | None = None
     problem: str = ""
+    wire: str = ""
     source: object = None
 
 
@@ -155,6 +156,7 @@ class RefreshCatalog:
             models=models,
             discovered_at=discovered_at,
             problem=problem,
+            wire=known.provider.wire,
         )
         known.shown = overridden(known.entry, self._overrides)
         self._publish()
@@ -173,7 +175,11 @@ class RefreshCatalog:
         ):
             return self._shown(provider, known.entry, known.due_at, known.failures)
         entry = ProviderEntry(
-            name=provider.name, kind=provider.kind, models=provider.models, problem=provider.problem
+            name=provider.name,
+            kind=provider.kind,
+            models=provider.models,
+            problem=provider.problem,
+            wire=provider.wire,
         )
         return self._shown(provider, entry, self._clock.monotonic())
 

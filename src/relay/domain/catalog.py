@@ -50,13 +50,17 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEntry:
-    """A configured upstream as resolution sees it: its name is the prefix clients use."""
+    """A configured upstream as resolution sees it: its name is the prefix clients use.
+
+    `wire` says in which dialect it is called, and whether bytes of clients of that dialect pass; empty if unknown.
+    """
 
     name: str
     kind: str
     models: tuple[ModelEntry, ...] = ()
     discovered_at: int = 0
     problem: str = ""
+    wire: str = ""
 
     def find(self, model: str) -> ModelEntry | None:
         """The model whose id equals `model` when normalised, or `None`."""

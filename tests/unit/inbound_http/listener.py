@@ -162,7 +162,7 @@ def listening(
         "limits": limits,
     }
     chats = NamedBackends({"up": backend, **(others or {})})
-    passed = BackendsByName({}, service_by_name=services or {})
+    passed = BackendsByName({}, service_by_name=services or {}, counter_by_name=counters or {})
     api = create_api(
         relay_chat=RelayChat(backends=chats, **common),
         relay_embeddings=RelayEmbeddings(backends=NamedEmbeddingBackends(embedders or {}), **common),
@@ -171,7 +171,7 @@ def listening(
         list_models=ListModels(catalog=source),
         manage_models=ManageModels(catalog=source, providers=managed or BackendsByName({})),
         responses=InMemoryResponses(clock=clock),
-        count_tokens=CountTokens(catalog=source, counters=BackendsByName({}, counter_by_name=counters or {})),
+        count_tokens=CountTokens(catalog=source, counters=passed),
         catalog=source,
         clock=clock,
         ids=ids,

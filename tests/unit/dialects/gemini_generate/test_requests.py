@@ -15,6 +15,7 @@ from relay.domain.chat import (
     File,
     HostedTool,
     Image,
+    JsonSchema,
     Message,
     NamedTool,
     Opaque,
@@ -128,11 +129,34 @@ def test_results_stand_at_the_beginning_of_the_turn_behind_their_calls() -> None
     ]
 
 
-def test_a_result_that_answers_no_call_has_a_name_all_the_same() -> None:
-    [(_, [part])] = contents(turn("tool", ToolResult(call_id="x", name="", parts=(Text(text="a"),))))
-    assert part["functionResponse"]["name"] == "tool"
-    [(_, [part])] = contents(turn("tool", ToolResult(call_id="x", name="look", parts=(Text(text="a"),))))
-    assert part["functionResponse"]["name"] == "look"
+def test_a_result_that_answers_no_call_of_the_turn_before_is_what_the_user_says() -> None:
+    late = ToolResult(call_id="c-1", name="look", parts=(Text(text="seen"), Image(data=PNG)))
+    assert contents(turn("tool", late)) == [
+        ("user", [{"text": "seen"}, {"inlineData": {"mimeType": "image/png", "data": PNG}}])
+    ]
+    told = contents(HI, turn("assistant", LOOK), HI, turn("assistant", Text(text="a")), turn("tool", late))
+    assert told[-1][1][0] == {"text": "seen"}
+
+
+def test_a_call_without_a_result_gets_one_that_says_so() -> None:
+    told = contents(HI, turn("assistant", LOOK), HI)
+    assert told[2][1] == [
+        {
+            "functionResponse": {
+                "name": "look",
+                "response": {"error": "There is no result of this call."},
+                "id": "c-1",
+            }
+        },
+        {"text": "hi"},
+    ]
+    assert len(contents(HI, turn("assistant", LOOK))) == 2, "the last word may be the model's"
+
+
+def test_a_result_is_given_once_however_often_it_comes() -> None:
+    seen = ToolResult(call_id="c-1", name="look", parts=(Text(text="seen"),))
+    told = contents(HI, turn("assistant", LOOK), turn("tool", seen), turn("tool", seen))
+    assert [*map(list, told[2][1])] == [["functionResponse"], ["text"]]
 
 
 def test_numbers_of_arguments_keep_their_spelling() -> None:
@@ -256,13 +280,67 @@ def test_old_models_take_schemas_of_openapi() -> None:
     assert tool["functionDeclarations"] == [{"name": "look", "parameters": {"type": "object"}}]
 
 
+ZOD = (
+    '{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","additionalProperties":false,'
+    '"properties":{"$schema":{"type":["string","null"],"const":"x"},"n":{"anyOf":[{"type":"integer",'
+    '"exclusiveMinimum":1.50}]},"l":{"type":"array","items":{"$ref":"#/x"}}},"required":["n"]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        (
+            "gemini-3-flash",
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "$schema": {"type": ["string", "null"], "const": "x"},
+                    "n": {"anyOf": [{"type": "integer", "exclusiveMinimum": 1.5}]},
+                    "l": {"type": "array", "items": {"$ref": "#/x"}},
+                },
+                "required": ["n"],
+            },
+        ),
+        (
+            "gemini-2.0-flash",
+            {
+                "type": "object",
+                "properties": {
+                    "$schema": {"type": "string", "nullable": True},
+                    "n": {"anyOf": [{"type": "integer"}]},
+                    "l": {"type": "array", "items": {}},
+                },
+                "required": ["n"],
+            },
+        ),
+    ],
+)
+def test_a_schema_is_freed_of_what_the_model_refuses(model: str, taken: Any) -> None:
+    output = JsonSchema(schema=ZOD)
+    body = sent(asked(model=model, tools=(ToolSpec(name="look", parameters=ZOD),), output=output))
+    [declared] = body["tools"][0]["functionDeclarations"]
+    assert declared.get("parametersJsonSchema") == (taken if model == "gemini-3-flash" else None)
+    assert declared.get("parameters") == (None if model == "gemini-3-flash" else taken)
+    config = body["generationConfig"]
+    assert config.get("responseJsonSchema", config.get("responseSchema")) == taken
+    once = DIALECT.decode_request(b'{"model":"%b",' % model.encode() + json.dumps(body).encode()[1:])
+    assert sent(once)["generationConfig"] == config, "a fixed point"
+
+
+def test_a_schema_that_is_not_touched_keeps_its_spelling() -> None:
+    spec = ToolSpec(name="look", parameters=' {"type": "object", "maximum": 1.50} ')
+    assert b'{"type": "object", "maximum": 1.50}' in DIALECT.encode_request(asked(tools=(spec,))).body
+
+
 @pytest.mark.parametrize(
     ("model", "asked_for", "written"),
     [
         ("gemini-3-flash", Reasoning(), {"includeThoughts": True}),
         ("gemini-3-flash", Reasoning(effort="none"), {"includeThoughts": True, "thinkingLevel": "MINIMAL"}),
         ("gemini-3.1-pro", Reasoning(effort="none"), {"includeThoughts": True, "thinkingLevel": "LOW"}),
-        ("gemini-3-flash", Reasoning(effort="max"), {"includeThoughts": True, "thinkingLevel": "XHIGH"}),
+        ("gemini-3-flash", Reasoning(effort="max"), {"includeThoughts": True, "thinkingLevel": "HIGH"}),
         ("gemini-3-flash", Reasoning(budget_tokens=5000), {"includeThoughts": True, "thinkingLevel": "MEDIUM"}),
         ("gemini-2.5-flash", Reasoning(), {"includeThoughts": True}),
         ("gemini-2.5-flash", Reasoning(effort="none"), {"thinkingBudget": 0}),

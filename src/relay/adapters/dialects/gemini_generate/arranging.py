@@ -1,11 +1,12 @@
 """A conversation put the way this dialect wants it, as a pure step between canonical messages.
 
-Instructions at the beginning stand apart; later ones are what a user says. Turns alternate, a user's is first, and
-the results of tools stand at the beginning of the turn that follows their calls. Thoughts that are not Gemini's
-stay out. The encoder writes the outcome down one to one.
+Instructions at the beginning stand apart; later ones are what a user says. Turns alternate, a user's is first. The
+results of a turn's calls open the next turn, one for each: a result that answers no call of the turn before is what
+the user says, and a call without a result gets one that says so. Thoughts that are not Gemini's stay out. The
+encoder writes the outcome down one to one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -13,8 +14,8 @@ from relay.adapters.dialects.freeform import as_json
 from relay.adapters.dialects.gemini_generate.families import Family
 from relay.adapters.dialects.gemini_generate.reading import NAME
 from relay.adapters.dialects.ollama_chat.calls import object_text
-from relay.adapters.dialects.openai_chat.arranging import FILE_NOTE, IMAGE_NOTE
-from relay.adapters.dialects.openai_chat.arranging import arranged as bound
+from relay.adapters.dialects.openai_chat.arranging import FILE_NOTE, IMAGE_NOTE, Binder
+from relay.adapters.dialects.openai_chat.ids import fitting
 from relay.adapters.dialects.openai_chat.images import split, typed
 from relay.domain.chat import (
     Audio,
@@ -30,8 +31,7 @@ from relay.domain.chat import (
     ToolResult,
 )
 
-UNKNOWN_TOOL = "tool"
-"""The name of the tool whose result answers no call: one is needed."""
+UNANSWERED = "There is no result of this call."
 
 _OPENING = Text(text=" ")
 """What a user says before the model does: a conversation must not begin with a model's turn."""
@@ -59,15 +59,15 @@ _TYPES = {
 
 
 def arranged(messages: Sequence[Message], family: Family) -> tuple[Message, ...]:
-    """The same conversation in this dialect's order, every call and result with an id; a fixed point."""
-    tied = tuple(_tied(messages))
-    start = _talk_start(tied) if family.instructions else 0
-    instructions = tuple(_instructions(tied[:start]))
-    turns = _turns(tied[start:], family)
+    """The same conversation in this dialect's order, every call with an id and a result; a fixed point."""
+    start = _talk_start(messages) if family.instructions else 0
+    instructions = tuple(_instructions(messages[:start]))
+    turns = _turns(messages[start:])
     if not turns and instructions:
         turns, instructions = [_Turn(is_model=False, rest=list(instructions))], ()
     if turns and turns[0].is_model:
         turns.insert(0, _Turn(is_model=False, rest=[_OPENING]))
+    _bind(turns, Binder(messages, fitting), family)
     system = [Message(role="system", parts=instructions)] if instructions else []
     return (*system, *(message for turn in turns for message in turn.messages()))
 
@@ -112,7 +112,7 @@ def _instructions(messages: Sequence[Message]) -> Iterator[Text]:
         yield from (Text(text=part.text) for part in message.parts if isinstance(part, Text) and part.text)
 
 
-def _turns(messages: Sequence[Message], family: Family) -> list[_Turn]:
+def _turns(messages: Sequence[Message]) -> list[_Turn]:
     turns: list[_Turn] = []
 
     def turn(*, is_model: bool) -> _Turn:
@@ -122,18 +122,40 @@ def _turns(messages: Sequence[Message], family: Family) -> list[_Turn]:
 
     for message in messages:
         results = [part for part in message.parts if isinstance(part, ToolResult)]
-        rest = [each for part in message.parts if not isinstance(part, ToolResult) for each in _settled(part)]
+        rest = [each for part in message.parts for each in _settled(part)]
         if message.role == "assistant" and rest:
             turn(is_model=True).rest += rest
         if results:
-            answering = turn(is_model=False)
-            for result in results:
-                kept, following = _result(result, family)
-                answering.results.append(kept)
-                answering.rest += following
+            turn(is_model=False).results += results
         if message.role != "assistant" and rest:
             turn(is_model=False).rest += rest
     return turns
+
+
+def _bind(turns: Iterable[_Turn], binder: Binder, family: Family) -> None:
+    """Give calls their ids, and each the one result that answers it, in the order in which results came."""
+    calls: list[ToolCall] = []
+    for turn in turns:
+        if turn.is_model:
+            turn.rest = binder.named(turn.rest)
+            calls = [part for part in turn.rest if isinstance(part, ToolCall)]
+            continue
+        waiting = {call.id: call for call in calls}
+        before: list[Part] = []
+        kept: list[ToolResult] = []
+        for result in binder.bound(turn.results):
+            told, following = _result(result, family)
+            if waiting.pop(result.call_id, None) is None:
+                before += [part for said in (*told.parts, *following) for part in _settled(said)]
+            else:
+                kept.append(told)
+                before += following
+        text = Text(text=UNANSWERED)
+        kept += [
+            ToolResult(call_id=call.id, name=call.name, parts=(text,), is_error=True)
+            for call in waiting.values()
+        ]
+        turn.results, turn.rest = kept, [*before, *turn.rest]
 
 
 def _settled(part: Part) -> Iterator[Part]:
@@ -196,23 +218,3 @@ def _result(result: ToolResult, family: Family) -> tuple[ToolResult, list[Part]]
         said = IMAGE_NOTE if isinstance(following[0], Image) else FILE_NOTE
     texts = (Text(text=said),) if said else ()
     return replace(result, parts=(*texts, *kept), cache=None), following
-
-
-def _tied(messages: Sequence[Message]) -> Iterator[Message]:
-    """The messages with an id for each call, and each result with the id and the name of its call."""
-    parts = [part for message in bound(messages) for part in message.parts]
-    ids = iter([part.id for part in parts if isinstance(part, ToolCall)])
-    answered = iter([part for part in parts if isinstance(part, ToolResult)])
-
-    def tie(part: Part) -> Part:
-        match part:
-            case ToolCall():
-                return replace(part, id=next(ids))
-            case ToolResult(name=name):
-                result = next(answered)
-                return replace(part, call_id=result.call_id, name=result.name or name or UNKNOWN_TOOL)
-            case _:
-                return part
-
-    for message in messages:
-        yield replace(message, parts=tuple(map(tie, message.parts)))

@@ -22,7 +22,7 @@ class Family:
     """
 
     thinking: ThinkingWord = "level"
-    levels: tuple[Effort, ...] = ("minimal", "low", "medium", "high", "xhigh")
+    levels: tuple[Effort, ...] = ("minimal", "low", "medium", "high")
     min_budget: int = 0
     max_budget: int = 0
     json_schema: bool = True
@@ -38,7 +38,7 @@ _PRO_2_5 = Family(
 )
 _OLD = Family(thinking="none", json_schema=False, signed_calls=False, result_media=False)
 _OPEN = Family(thinking="none", json_schema=False, signed_calls=False, result_media=False, instructions=False)
-_WITHOUT_MINIMAL = Family(levels=("low", "medium", "high", "xhigh"))
+_WITHOUT_MINIMAL = Family(levels=("low", "medium", "high"))
 
 FAMILIES: tuple[tuple[str, Family], ...] = (
     ("gemma-*", _OPEN),

@@ -17,11 +17,11 @@ from relay.adapters.dialects.gemini_generate.families import family_of
 from relay.adapters.dialects.gemini_generate.grounding import ordered
 from relay.adapters.dialects.gemini_generate.reading import NAME, settled_reason
 from relay.adapters.dialects.gemini_generate.request import own_extras
+from relay.adapters.dialects.gemini_generate.schemas import fitting_schema
 from relay.adapters.dialects.gemini_generate.usage import usage_in, written
 from relay.adapters.dialects.ollama_chat.calls import made_id, object_text
 from relay.adapters.dialects.openai_chat.citations import joined
 from relay.adapters.dialects.openai_chat.norm import finite
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import ChatRequest, JsonSchema, Opaque, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import (
     AnswerPart,
@@ -53,6 +53,8 @@ REQUEST_POVERTY: tuple[str, ...] = (
     "Messages of one side that follow one another are one; a conversation begins with a user.",
     "A tool result is a message of its own at the beginning of its turn, with one text.",
     "A result is tied to its call by id, by the tool's name, or in order, and given the call's id and name.",
+    "A result that answers no call of the turn before is what the user says; a call without one gets one.",
+    "An id of a call that was used before is numbered; one of more than 64 characters is shortened.",
     "A tool call without an id is given one.",
     "Images and files in tool results follow in the turn where a model takes none there.",
     "Tool-call arguments are written as one line of JSON, and put into an object when they are none.",
@@ -64,6 +66,7 @@ REQUEST_POVERTY: tuple[str, ...] = (
     "An image's detail setting, caching marks, a participant's name and the user are left out.",
     "A tool that takes plain text becomes a function with one text parameter; its grammar is left out.",
     "A tool's strict mark and namespace are left out.",
+    "What a family of models refuses of a schema is left out: `$schema`, and all but OpenAPI's words for old ones.",
     "Whether tools may be called in parallel is left out, and so is tool choice where there are no tools.",
     "The name, description and strict mark of the answer's JSON Schema are left out.",
     "`min_p`, `repeat_penalty`, a seed of more than 32 bits and empty stop texts are left out, and so are more "
@@ -97,7 +100,7 @@ def norm_request(request: ChatRequest) -> ChatRequest:
     """The request as a provider of this dialect reads it."""
     family = family_of(request.model)
     own = own_extras(request.extras)
-    tools, hosted = options.norm_tools(request)
+    tools, hosted = options.norm_tools(request, family)
     output = request.output
     return replace(
         request,
@@ -107,7 +110,9 @@ def norm_request(request: ChatRequest) -> ChatRequest:
         tool_choice=request.tool_choice if tools else None,
         parallel_tool_calls=None,
         sampling=options.norm_sampling(request.sampling),
-        output=JsonSchema(schema=settled(output.schema)) if isinstance(output, JsonSchema) else output,
+        output=JsonSchema(schema=fitting_schema(output.schema, family))
+        if isinstance(output, JsonSchema)
+        else output,
         reasoning=options.norm_reasoning(request.reasoning, family),
         include_usage=request.stream,
         user=None,

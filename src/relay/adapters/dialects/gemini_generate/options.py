@@ -10,6 +10,7 @@ from relay.adapters.dialects.freeform import as_function
 from relay.adapters.dialects.gemini_generate import wire
 from relay.adapters.dialects.gemini_generate.families import BUDGETS, Family
 from relay.adapters.dialects.gemini_generate.reading import NAME
+from relay.adapters.dialects.gemini_generate.schemas import fitting_schema
 from relay.adapters.dialects.members import json_text
 from relay.adapters.dialects.openai_chat.options import effort_of
 from relay.adapters.dialects.openai_chat.request import settled
@@ -20,6 +21,7 @@ from relay.domain.chat import (
     HostedTool,
     JsonObject,
     JsonSchema,
+    JsonText,
     NamedTool,
     Output,
     Reasoning,
@@ -57,18 +59,18 @@ def read_tools(tools: Sequence[Raw]) -> tuple[tuple[ToolSpec, ...], tuple[Hosted
 
 def written_tools(request: ChatRequest, family: Family) -> list[Raw]:
     """The functions as one tool, then those that Google runs."""
-    declared = [_declared(as_function(spec), family) for spec in request.tools]
+    declared = [_declared(spec, family) for spec in request.tools]
     functions = [Raw(_encoder.encode({"functionDeclarations": declared}))] if declared else []
     own = [Raw(tool.json.encode()) for tool in request.hosted_tools if tool.origin == NAME]
     return [*functions, *own]
 
 
-def norm_tools(request: ChatRequest) -> tuple[tuple[ToolSpec, ...], tuple[HostedTool, ...]]:
+def norm_tools(request: ChatRequest, family: Family) -> tuple[tuple[ToolSpec, ...], tuple[HostedTool, ...]]:
     """The tools as they are read back."""
     specs = tuple(
         replace(
             as_function(spec),
-            parameters=settled(as_function(spec).parameters),
+            parameters=_parameters(spec, family),
             strict=None,
             cache=None,
             namespace="",
@@ -177,7 +179,7 @@ def generation_config(request: ChatRequest, family: Family) -> wire.GenerationCo
     if request.output is not None:
         config.response_mime_type = _JSON_TYPE
     if isinstance(request.output, JsonSchema):
-        schema = Raw(request.output.schema.encode())
+        schema = Raw(fitting_schema(request.output.schema, family).encode())
         if family.json_schema:
             config.response_json_schema = schema
         else:
@@ -255,10 +257,15 @@ def _spec(declared: wire.FunctionDeclaration) -> ToolSpec:
 
 def _declared(spec: ToolSpec, family: Family) -> wire.FunctionDeclaration:
     declared = wire.FunctionDeclaration(name=spec.name, description=spec.description)
-    if spec.parameters:
-        schema = Raw(spec.parameters.encode())
+    if parameters := _parameters(spec, family):
+        schema = Raw(parameters.encode())
         if family.json_schema:
             declared.parameters_json_schema = schema
         else:
             declared.parameters = schema
     return declared
+
+
+def _parameters(spec: ToolSpec, family: Family) -> JsonText:
+    parameters = as_function(spec).parameters
+    return fitting_schema(parameters, family) if parameters else ""

@@ -30,5 +30,8 @@ def _print(explained: ExplainedName) -> None:
     if explained.targets:
         click.echo(f"\n{explained.name} is served by {', then '.join(explained.targets)}")
         click.echo(f"resolved by {explained.resolved_by}")
+        for target, wire in zip(explained.targets, explained.wires, strict=False):
+            if wire:
+                click.echo(f"{target} is called as {wire}")
     if explained.tags:
         click.echo(f"tags of the name: {', '.join(explained.tags)}")

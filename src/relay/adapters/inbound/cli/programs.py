@@ -59,7 +59,10 @@ class ExplainedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedName:
-    """Where a name leads and why. No targets: it leads nowhere, and `closest` may help."""
+    """Where a name leads and why. No targets: it leads nowhere, and `closest` may help.
+
+    `wires` say of each target how it is called, and whether bytes pass or are translated.
+    """
 
     name: str
     resolved_by: str
@@ -67,6 +70,7 @@ class ExplainedName:
     tags: tuple[str, ...]
     trace: tuple[ExplainedStep, ...]
     closest: tuple[str, ...] = ()
+    wires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

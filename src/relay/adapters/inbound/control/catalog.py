@@ -88,4 +88,10 @@ def explained(text: str, catalog: Catalog) -> ExplainedName:
             ExplainedStep(step=step.step, name=step.name, found=step.found) for step in resolution.trace
         ),
         closest=closest,
+        wires=tuple(_wire(target, catalog) for target in targets),
     )
+
+
+def _wire(target: str, catalog: Catalog) -> str:
+    provider = catalog.provider(target.partition("/")[0])
+    return "" if provider is None else provider.wire

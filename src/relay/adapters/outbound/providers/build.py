@@ -189,6 +189,17 @@ def _passing(spec: ProviderSpec) -> Passing:
     return "exact" if spec.dialect == "openai.chat" else "never"
 
 
+def _wire(spec: ProviderSpec) -> str:
+    """How it is called, for whoever wants to know why a body looks as it does."""
+    match _passing(spec):
+        case "always":
+            return f"{spec.dialect}, bytes of its clients pass"
+        case "exact":
+            return f"{spec.dialect}, bytes of its clients pass, and answers that need nothing set right"
+        case "never":
+            return f"{spec.dialect}, translated for every client"
+
+
 def _listed(
     spec: ProviderSpec, key: Key, http: UpstreamHttp, dialect: Dialect, clock: Clock
 ) -> ListedProvider:
@@ -199,6 +210,7 @@ def _listed(
         models=tuple(ModelEntry(id=model) for model in spec.models),
         lister=None if spec.models or key.problem else lister,
         problem=key.problem,
+        wire=_wire(spec),
         source=spec,
     )
 

@@ -74,6 +74,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     title: str
     base_url: str
     dialect: ChatDialectName
+    path: str = ""
     completions: CompletionDialectName | Literal[""] = ""
     discovery: Discovery
     auth: Auth = Auth()
