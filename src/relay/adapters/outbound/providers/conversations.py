@@ -18,6 +18,7 @@ from relay.domain.chat import (
     ChatRequest,
     DialectName,
     Effort,
+    File,
     JsonObject,
     JsonSchema,
     Message,
@@ -69,6 +70,27 @@ def _schema_in_prompt(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest
     )
     messages.insert(place, Message(role="system", parts=(Text(text=text),)))
     return replace(request, output=JsonObject(), messages=tuple(messages)), ["output.schema"]
+
+
+def _files_by_address(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
+    """The address goes where OpenAI's chat has room for a file's data alone."""
+    if not quirks.files_by_address:
+        return request, []
+    messages = tuple(
+        replace(message, parts=tuple(map(_addressed, message.parts))) for message in request.messages
+    )
+    return replace(request, messages=messages), []
+
+
+def _addressed(part: Part) -> Part:
+    if isinstance(part, ToolResult):
+        inner = (_in_place(held) if isinstance(held, File) else held for held in part.parts)
+        return replace(part, parts=tuple(inner))
+    return _in_place(part) if isinstance(part, File) else part
+
+
+def _in_place(file: File) -> File:
+    return replace(file, data=file.url, url="", media_type=None) if file.url else file
 
 
 def _instructions(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
@@ -208,6 +230,7 @@ def _with_reasoning_object(request: ChatRequest, reasoning: Reasoning) -> ChatRe
 
 _STEPS: tuple[_Step, ...] = (
     _schema_in_prompt,
+    _files_by_address,
     _instructions,
     _past_thinking,
     _call_ids,
