@@ -111,7 +111,8 @@ def _instructions(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, li
 def _past_thinking(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
     """Thoughts of the past are the provider's own to ask for: what it does not take is no setting that is lost."""
     keeps = quirks.past_thinking
-    if keeps == "sealed":
+    thinks = (isinstance(part, Thinking) for message in request.messages for part in message.parts)
+    if keeps == "sealed" or not any(thinks):
         return request, []
     messages = tuple(_forgetful(message, keeps) for message in request.messages)
     if all(new is old for new, old in zip(messages, request.messages, strict=True)):
