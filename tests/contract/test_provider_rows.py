@@ -213,6 +213,22 @@ async def test_mistral_gets_thoughts_and_documents_as_parts_of_its_own() -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("mistral", {"type": "document_url", "document_url": "https://example.org/a.pdf"}),
+        ("openrouter", {"type": "file", "file": {"file_data": "https://example.org/a.pdf"}}),
+    ],
+)
+async def test_a_document_that_is_elsewhere_is_taken_by_its_address(kind: str, part: Any) -> None:
+    content = [{"type": "document_url", "document_url": "https://example.org/a.pdf"}]
+    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+    call = upstream_call("openai.chat", messages=[{"role": "user", "content": content}])
+    result = await outcome(backend_for(kind, http), call)
+    assert result.is_complete
+    assert json.loads(http.requests[0].body)["messages"][0]["content"] == [part]
+
+
 async def test_deepseek_gets_the_thoughts_behind_its_calls_back() -> None:
     messages = await sent_tool_loop("deepseek")
     assert [message.get("reasoning_content") for message in messages] == [None, None, "hm", None, None]

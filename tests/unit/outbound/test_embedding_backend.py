@@ -129,6 +129,7 @@ ROWS = {
     "fireworks": Row("https://api.fireworks.ai/inference/v1/embeddings"),
     "deepinfra": Row("https://api.deepinfra.com/v1/openai/embeddings"),
     "sambanova": Row("https://api.sambanova.ai/v1/embeddings", differs={"encoding_format": ...}),
+    "openai-responses": Row("https://api.openai.com/v1/embeddings", differs={"input": "a"}),
     "openai-compatible": Row("http://localhost:8000/v1/embeddings"),
     "ollama": Row(
         "http://127.0.0.1:11434/api/embed",
@@ -136,7 +137,7 @@ ROWS = {
         losses=("openai.embeddings:user", "openai.embeddings:made_up"),
     ),
 }
-NATIVE = {"gemini", "cohere"}
+NATIVE = {"gemini", "cohere", "perplexity"}
 """Kinds with a dialect of their own: see `tests/contract/test_native_providers.py`."""
 
 WITHOUT = {"anthropic", "groq", "deepseek", "xai", "cerebras"}

@@ -19,6 +19,8 @@ OWN = (("127.0.0.1", 11434),)
 def test_the_built_in_kinds_are_these() -> None:
     assert kinds() == (
         "openai",
+        "openai-responses",
+        "perplexity",
         "openrouter",
         "groq",
         "deepseek",
@@ -102,7 +104,7 @@ REFUSED: list[tuple[str, dict[str, object], str, str]] = [
     ("openai", {"dialect": "esperanto"}, "dialect", "esperanto"),
     ("openai", {"auth": {"scheme": "header"}}, "auth.header", "name is needed"),
     ("mine", {}, "kind", "unknown kind 'mine'; known are openai, "),
-    ("mine", {"kind": "perplexity"}, "kind", "perplexity"),
+    ("mine", {"kind": "bedrock"}, "kind", "bedrock"),
     ("mine", {"kind": 7}, "kind", "7"),
     ("mine", {"kind": "openai-compatible"}, "base_url", "needed"),
     ("openai", {"base_url": "api.openai.com/v1"}, "base_url", "http"),

@@ -18,6 +18,7 @@ from relay.domain.chat import (
     ChatRequest,
     DialectName,
     Effort,
+    File,
     JsonObject,
     JsonSchema,
     Message,
@@ -71,6 +72,27 @@ def _schema_in_prompt(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest
     return replace(request, output=JsonObject(), messages=tuple(messages)), ["output.schema"]
 
 
+def _files_by_address(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
+    """The address goes where OpenAI's chat has room for a file's data alone."""
+    if not quirks.files_by_address:
+        return request, []
+    messages = tuple(
+        replace(message, parts=tuple(map(_addressed, message.parts))) for message in request.messages
+    )
+    return replace(request, messages=messages), []
+
+
+def _addressed(part: Part) -> Part:
+    if isinstance(part, ToolResult):
+        inner = (_in_place(held) if isinstance(held, File) else held for held in part.parts)
+        return replace(part, parts=tuple(inner))
+    return _in_place(part) if isinstance(part, File) else part
+
+
+def _in_place(file: File) -> File:
+    return replace(file, data=file.url, url="", media_type=None) if file.url else file
+
+
 def _instructions(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
     """All instructions open the first thing the user says: a model without a role for them knows no place else."""
     is_told = any(message.role in ("system", "developer") for message in request.messages)
@@ -89,7 +111,8 @@ def _instructions(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, li
 def _past_thinking(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
     """Thoughts of the past are the provider's own to ask for: what it does not take is no setting that is lost."""
     keeps = quirks.past_thinking
-    if keeps == "sealed":
+    thinks = (isinstance(part, Thinking) for message in request.messages for part in message.parts)
+    if keeps == "sealed" or not any(thinks):
         return request, []
     messages = tuple(_forgetful(message, keeps) for message in request.messages)
     if all(new is old for new, old in zip(messages, request.messages, strict=True)):
@@ -208,6 +231,7 @@ def _with_reasoning_object(request: ChatRequest, reasoning: Reasoning) -> ChatRe
 
 _STEPS: tuple[_Step, ...] = (
     _schema_in_prompt,
+    _files_by_address,
     _instructions,
     _past_thinking,
     _call_ids,

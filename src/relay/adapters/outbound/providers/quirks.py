@@ -15,6 +15,7 @@ Changes of the conversation before it is written; see `conversations.py`:
     budgets            reasoning efforts in tokens, for models that are told how many they may think
     reasoning_object   reasoning is asked for by OpenRouter's `reasoning` object, where a budget has a place
     schema_in_prompt   a JSON Schema is not enforced: it is put into the instructions, and JSON is asked for
+    files_by_address   a file that is elsewhere is taken where an inline one would stand
     system_prompt      put first when the conversation has none; rules out passing a client's body through
     instructions       "in_prompt" where there is no role for them: they open what the user says first
     past_thinking      "with_calls" or "dropped" where thoughts of earlier turns are refused or useless; "sealed"
@@ -56,6 +57,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     budgets: Mapping[Effort, int] = {}
     reasoning_object: bool = False
     schema_in_prompt: bool = False
+    files_by_address: bool = False
     system_prompt: str = ""
     instructions: Literal["", "in_prompt"] = ""
     past_thinking: Literal["", "with_calls", "dropped", "sealed"] = ""

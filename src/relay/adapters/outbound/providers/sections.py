@@ -14,7 +14,6 @@ from relay.adapters.outbound.providers.spec import Address, ProviderSpec, SpecEr
 from relay.settings import Finding
 from relay.settings.wording import did_you_mean, fitting, unknown_key
 
-_LATER_KINDS = ("anthropic", "cohere", "gemini", "openai-responses", "perplexity")
 _KEYS = tuple(field.name for field in fields(ProviderSpec) if field.name not in ("name", "overrides"))
 _SHELL_VARIABLE = re.compile(r"\$\{?\w+\}?")
 _ADVICE = {
@@ -80,10 +79,7 @@ def _wrong_kind(name: str, section: Mapping[str, object]) -> Iterator[Finding]:
         yield Finding(("kind",), "must be a text", _ADVICE["kind"])
     elif kind not in kinds():
         path = ("kind",) if "kind" in section else ()
-        if kind.lower() in _LATER_KINDS:
-            how = 'Reach it through "openrouter", or as "openai-compatible" with its base_url.'
-            yield Finding(path, f"not in this version: {kind.lower()}", how)
-        elif path:
+        if path:
             yield Finding(path, "unknown kind", did_you_mean(kind, kinds()))
         else:
             near = get_close_matches(kind.lower(), kinds(), 1, 0.6) or ["openai-compatible"]
