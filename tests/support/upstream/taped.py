@@ -1,11 +1,14 @@
 """A provider that answers from a tape, over real sockets: whatever the path, the next answer is sent as it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 
 MAX_HEAD_BYTES = 64 * 1024
+START_DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,3 +74,24 @@ async def taped_provider(*answers: TapedAnswer) -> AsyncIterator[TapedProvider]:
     async with server:
         provider.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield provider
+
+
+@contextmanager
+def running_tape() -> Iterator[TapedProvider]:
+    """A provider in a thread of its own: the test puts answers on its tape as it goes."""
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, TapedProvider]] = Future()
+
+    async def serve() -> None:
+        async with taped_provider() as provider:
+            stop = asyncio.Event()
+            started.set_result((asyncio.get_running_loop(), stop, provider))
+            await stop.wait()
+
+    thread = Thread(target=lambda: asyncio.run(serve()), name="taped-provider", daemon=True)
+    thread.start()
+    loop, stop, provider = started.result(START_DEADLINE_S)
+    try:
+        yield provider
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(START_DEADLINE_S)
