@@ -113,6 +113,17 @@ def test_a_schema_that_is_not_enforced_is_told_and_its_loss_too() -> None:
     assert "JSON" in str(told.parts)
 
 
+def test_the_word_is_said_where_json_is_wanted_and_nobody_spoke_of_it() -> None:
+    asked = ChatRequest(model="m", messages=TALK.messages, output=JsonObject())
+    found = fitted(asked, Quirks(json_word=True))
+    assert [message.role for message in found.request.messages][:3] == ["system", "system", "user"]
+    assert "JSON" in str(found.request.messages[1].parts)
+    assert found.losses == ()
+    spoken = ChatRequest(model="m", messages=(said("user", "as Json, please"),), output=JsonObject())
+    assert fitted(spoken, Quirks(json_word=True)).request is spoken
+    assert fitted(TALK, Quirks(json_word=True)).request is TALK
+
+
 @pytest.mark.parametrize(
     ("asked", "taken", "fitting"),
     [

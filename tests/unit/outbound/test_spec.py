@@ -67,7 +67,7 @@ def test_a_section_overrides_its_row_field_by_field() -> None:
     assert spec.on_disconnect == "cancel"
     assert spec.timeouts == Timeouts(first_byte_s=30.0)
     renamed = {"max_tokens": "max_completion_tokens"}
-    assert spec.quirks == Quirks(drop=("user",), rename=renamed, past_thinking="dropped")
+    assert spec.quirks == Quirks(drop=("user",), rename=renamed, past_thinking="dropped", json_word=True)
     assert spec.max_in_flight == 4
 
 

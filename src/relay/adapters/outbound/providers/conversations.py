@@ -64,12 +64,28 @@ def _schema_in_prompt(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest
     if not quirks.schema_in_prompt or not isinstance(output, JsonSchema):
         return request, []
     text = f"Answer with one JSON object that fits this JSON Schema, and with nothing else:\n{output.schema}"
+    told = _told(request, text)
+    return replace(told, output=JsonObject()), ["output.schema"]
+
+
+def _json_word(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
+    """OpenAI: "the word JSON must appear in your messages"; clients of other dialects need not know."""
+    if not quirks.json_word or not isinstance(request.output, JsonObject):
+        return request, []
+    texts = (part.text for message in request.messages for part in message.parts if isinstance(part, Text))
+    if any("json" in text.lower() for text in texts):
+        return request, []
+    return _told(request, "Answer in JSON."), []
+
+
+def _told(request: ChatRequest, text: str) -> ChatRequest:
+    """The request with one more instruction, behind those it begins with."""
     messages = list(request.messages)
     place = next(
         (at for at, message in enumerate(messages) if message.role not in ("system", "developer")), 0
     )
     messages.insert(place, Message(role="system", parts=(Text(text=text),)))
-    return replace(request, output=JsonObject(), messages=tuple(messages)), ["output.schema"]
+    return replace(request, messages=tuple(messages))
 
 
 def _files_by_address(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
@@ -231,6 +247,7 @@ def _with_reasoning_object(request: ChatRequest, reasoning: Reasoning) -> ChatRe
 
 _STEPS: tuple[_Step, ...] = (
     _schema_in_prompt,
+    _json_word,
     _files_by_address,
     _instructions,
     _past_thinking,

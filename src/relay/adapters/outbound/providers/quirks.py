@@ -14,6 +14,7 @@ Changes of the conversation before it is written; see `conversations.py`:
 
     budgets            reasoning efforts in tokens, for models that are told how many they may think
     reasoning_object   reasoning is asked for by OpenRouter's `reasoning` object, where a budget has a place
+    json_word          JSON is refused where no message speaks of it: then the instructions do
     schema_in_prompt   a JSON Schema is not enforced: it is put into the instructions, and JSON is asked for
     files_by_address   a file that is elsewhere is taken where an inline one would stand
     system_prompt      put first when the conversation has none; rules out passing a client's body through
@@ -56,6 +57,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mistral_parts: bool = False
     budgets: Mapping[Effort, int] = {}
     reasoning_object: bool = False
+    json_word: bool = False
     schema_in_prompt: bool = False
     files_by_address: bool = False
     system_prompt: str = ""
