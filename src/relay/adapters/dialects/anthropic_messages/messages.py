@@ -37,6 +37,9 @@ type Unplaced = dict[str, JsonText]
 
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
 _TTLS: dict[str | None, CacheTtl] = {"5m": "5m", "1h": "1h"}
+_ATTRIBUTION = "x-anthropic-billing-header:"
+"""How a line begins that Claude Code puts before its instructions: it is Anthropic's to read, and no model's."""
+
 _KNOWN = frozenset({"text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"})
 
 _type = msgspec.json.Decoder(wire.BlockType)
@@ -47,10 +50,13 @@ _search_result = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def decode_system(system: Sequence[wire.Block] | str | None, unplaced: Unplaced) -> tuple[Message, ...]:
     """The instructions, as a message before all others."""
-    if isinstance(system, str):
-        texts = [Text(text=system)] if system else []
-    else:
-        texts = [_text(block, unplaced) for block in system or () if block.text]
+    blocks = [wire.Block(type="text", text=system)] if isinstance(system, str) else system or ()
+    texts: list[Text] = []
+    for block in blocks:
+        if (block.text or "").startswith(_ATTRIBUTION):
+            unplaced["system.attribution"] = "true"
+        elif block.text:
+            texts.append(_text(block, unplaced))
     return (Message(role="system", parts=tuple(texts)),) if texts else ()
 
 
@@ -192,7 +198,7 @@ def _result_parts(content: msgspec.Raw, unplaced: Unplaced) -> Iterator[Text | I
 def _told(kind: str, raw: msgspec.Raw) -> str:
     """In words what a block says that has a meaning to Anthropic's own models only."""
     if kind == "tool_reference":
-        return f"The tool {_block.decode(raw).tool_name} can be called now."
+        return f"The tool {_type.decode(raw).tool_name} can be called now."
     if kind == "search_result":
         found = _search_result.decode(raw)
         named = (json_text(found[name]).strip('"') for name in ("title", "source") if name in found)
@@ -216,7 +222,7 @@ def _referenced(messages: Iterable[wire.Message]) -> Iterator[str]:
     for raw in blocks:
         if b"tool_reference" not in bytes(raw):
             continue
-        for inner in _list(_block.decode(raw).content):
-            block = _block.decode(inner)
+        for inner in _list(_type.decode(raw).content):
+            block = _type.decode(inner)
             if block.type == "tool_reference" and block.tool_name:
                 yield block.tool_name

@@ -37,7 +37,6 @@ class Block(Struct, omit_defaults=True):
     context: Raw = NULL
     citations: Raw = NULL
     tool_use_id: str | None = None
-    tool_name: str | None = None
     is_error: bool | None = None
     thinking: str | None = None
     signature: str | None = None
@@ -50,7 +49,11 @@ class Block(Struct, omit_defaults=True):
 
 
 class BlockType(Struct):
+    """What is read of a block whatever its type; a reference of a search of tools names one."""
+
     type: str
+    tool_name: str | None = None
+    content: Raw = NULL
 
 
 class Message(Struct):
