@@ -5,8 +5,7 @@ No vendor can be called here; requests are held against its documentation, answe
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from relay.domain.errors import BadCredential, Interrupted, Limited, Malformed, 
 from relay.domain.events import ChatResponse
 from relay.domain.folding import fold
 from tests.support.laws.language import a_scene
+from tests.support.native_kinds import COHERE, GEMINI, KINDS, Kind
 from tests.support.upstream.taped import TapedAnswer, TapedProvider, taped_provider
 from tests.support.upstream_calls import Outcome, backend_for, outcome, upstream_call
 
@@ -27,98 +27,6 @@ pytestmark = pytest.mark.anyio
 CLIENTS: tuple[DialectName, ...] = ("openai.chat", "ollama.chat")
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 SCHEMA = {"type": "object"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kind:
-    """A kind of provider: the header with its key, what it is sent, and how it tells one and the same answer."""
-
-    name: str
-    key: Mapping[str, str]
-    whole_path: str
-    stream_path: str
-    whole: Any
-    calling: Any
-    error_events: Sequence[Any]
-    named: bool = False
-    finish: Sequence[Any] = field(default_factory=tuple)
-
-    def __str__(self) -> str:
-        return self.name
-
-    def sse(self, events: Sequence[Any]) -> bytes:
-        names = (f"event: {event['type']}\n" if self.named and "type" in event else "" for event in events)
-        frames = (f"{name}data: {json.dumps(event)}\n\n" for name, event in zip(names, events, strict=True))
-        return "".join(frames).encode()
-
-
-def candidate(*parts: Any, **more: Any) -> dict[str, Any]:
-    return {"content": {"parts": parts, "role": "model"}, "index": 0, **more}
-
-
-def gemini(told: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"candidates": [told], "modelVersion": "m-1", "responseId": "Syn1", **more}
-
-
-COUNTS = {"promptTokenCount": 7, "candidatesTokenCount": 2, "thoughtsTokenCount": 1, "totalTokenCount": 10}
-GEMINI = Kind(
-    name="gemini",
-    key={"x-goog-api-key": "k-1"},
-    whole_path="/models/m-1:generateContent",
-    stream_path="/models/m-1:streamGenerateContent?alt=sse",
-    whole=gemini(candidate({"text": "Hello, world"}, finishReason="STOP"), usageMetadata=COUNTS),
-    calling=gemini(
-        candidate(
-            {"functionCall": {"name": "look", "args": {"at": 1.5}}, "thoughtSignature": "U3lu"},
-            finishReason="STOP",
-        )
-    ),
-    error_events=({"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}},),
-    finish=(
-        gemini(candidate({"text": "Hello"})),
-        gemini(candidate({"text": ", world"}, finishReason="STOP"), usageMetadata=COUNTS),
-    ),
-)
-
-
-def event(kind: str, index: int | None = None, **message: Any) -> dict[str, Any]:
-    return {"type": kind, **({} if index is None else {"index": index}), "delta": {"message": message}}
-
-
-BILLED = {"billed_units": {"input_tokens": 7, "output_tokens": 3}, "tokens": {"input_tokens": 70}}
-COHERE = Kind(
-    name="cohere",
-    key={"authorization": "Bearer k-1"},
-    whole_path="/v2/chat",
-    stream_path="/v2/chat",
-    whole={
-        "id": "syn-1",
-        "message": {"role": "assistant", "content": [{"type": "text", "text": "Hello, world"}]},
-        "finish_reason": "COMPLETE",
-        "usage": BILLED,
-    },
-    calling={
-        "id": "syn-1",
-        "message": {
-            "role": "assistant",
-            "tool_calls": [
-                {"id": "look_1", "type": "function", "function": {"name": "look", "arguments": '{"at":1.5}'}}
-            ],
-        },
-        "finish_reason": "TOOL_CALL",
-    },
-    error_events=({"type": "message-end", "delta": {"finish_reason": "ERROR", "error": "overloaded"}},),
-    named=True,
-    finish=(
-        {"type": "message-start", "id": "syn-1", "delta": {"message": {"role": "assistant"}}},
-        event("content-start", 0, content={"type": "text", "text": ""}),
-        event("content-delta", 0, content={"text": "Hello"}),
-        event("content-delta", 0, content={"text": ", world"}),
-        {"type": "content-end", "index": 0},
-        {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": BILLED}},
-    ),
-)
-KINDS = (GEMINI, COHERE)
 
 
 @pytest.fixture
@@ -174,7 +82,7 @@ async def test_a_whole_answer_reaches_the_client(kind: Kind, client: DialectName
 async def test_a_stream_reaches_the_client_in_pieces(
     kind: Kind, client: DialectName, http: UpstreamHttp
 ) -> None:
-    async with taped_provider(taped(*cut_up(kind.sse(kind.finish)))) as provider:
+    async with taped_provider(taped(*cut_up(kind.sse(kind.spoken)))) as provider:
         result = await ask(kind, provider, http, client)
     assert result.is_complete
     assert result.text == "Hello, world"
@@ -240,8 +148,8 @@ def check_tool_round(kind: Kind, sent: Any, call_id: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 async def test_an_error_in_the_middle_ends_the_stream_as_one(kind: Kind, http: UpstreamHttp) -> None:
-    begun = [each for each in kind.finish if "Hello" in json.dumps(each)][:1]
-    started = kind.finish[:2] if kind is COHERE else ()
+    begun = [each for each in kind.spoken if "Hello" in json.dumps(each)][:1]
+    started = kind.spoken[:2] if kind is COHERE else ()
     async with taped_provider(taped(kind.sse([*started, *begun, *kind.error_events]))) as provider:
         result = await ask(kind, provider, http)
     assert isinstance(result.failure, Overloaded)
@@ -252,7 +160,7 @@ async def test_an_error_in_the_middle_ends_the_stream_as_one(kind: Kind, http: U
 @pytest.mark.parametrize("cut", [True, False], ids=["cut", "ended"])
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 async def test_a_stream_without_its_finish_is_no_answer(kind: Kind, cut: bool, http: UpstreamHttp) -> None:
-    async with taped_provider(taped(kind.sse(kind.finish[:-1]), cut=cut)) as provider:
+    async with taped_provider(taped(kind.sse(kind.spoken[:-1]), cut=cut)) as provider:
         result = await ask(kind, provider, http)
     assert isinstance(result.failure, Interrupted)
     assert result.text.startswith("Hello")
@@ -278,28 +186,30 @@ GEMINI_BAD_KEY = {
     }
 }
 GEMINI_LONG = {"error": {"code": 400, "message": "The input is too long", "status": "INVALID_ARGUMENT"}}
+GEMINI_MISSING = {"error": {"code": 404, "message": "no", "status": "NOT_FOUND"}}
+COHERE_LONG = {"message": "no", "error_type": "TOO_MANY_TOKENS"}
 REFUSALS = [
-    (GEMINI, 400, GEMINI_BAD_KEY, BadCredential, "upstream_authentication"),
-    (GEMINI, 404, {"error": {"code": 404, "message": "no", "status": "NOT_FOUND"}}, Rejected, "NOT_FOUND"),
-    (GEMINI, 400, GEMINI_LONG, Rejected, "context_length_exceeded"),
-    (GEMINI, 429, {"error": {"code": 429, "message": "no"}}, Limited, "rate_limit_exceeded"),
-    (GEMINI, 503, [{"error": {"code": 503, "message": "no"}}], Overloaded, "upstream_overloaded"),
-    (COHERE, 401, {"message": "invalid api token"}, BadCredential, "upstream_authentication"),
-    (COHERE, 400, {"message": "no", "error_type": "TOO_MANY_TOKENS"}, Rejected, "context_length_exceeded"),
-    (COHERE, 429, {"message": "trial key"}, Limited, "rate_limit_exceeded"),
-    (COHERE, 498, {"message": "blocked"}, Overloaded, "upstream_overloaded"),
+    (GEMINI, (400, GEMINI_BAD_KEY), (BadCredential, "upstream_authentication")),
+    (GEMINI, (404, GEMINI_MISSING), (Rejected, "NOT_FOUND")),
+    (GEMINI, (400, GEMINI_LONG), (Rejected, "context_length_exceeded")),
+    (GEMINI, (429, {"error": {"code": 429, "message": "no"}}), (Limited, "rate_limit_exceeded")),
+    (GEMINI, (503, [{"error": {"code": 503, "message": "no"}}]), (Overloaded, "upstream_overloaded")),
+    (COHERE, (401, {"message": "invalid api token"}), (BadCredential, "upstream_authentication")),
+    (COHERE, (400, COHERE_LONG), (Rejected, "context_length_exceeded")),
+    (COHERE, (429, {"message": "trial key"}), (Limited, "rate_limit_exceeded")),
+    (COHERE, (498, {"message": "blocked"}), (Overloaded, "upstream_overloaded")),
 ]
 
 
-@pytest.mark.parametrize(("kind", "status", "body", "failure", "code"), REFUSALS)
+@pytest.mark.parametrize(("kind", "answer", "meaning"), REFUSALS)
 async def test_a_refusal_means_what_the_vendor_says(
-    kind: Kind, status: int, body: Any, failure: type[Exception], code: str, http: UpstreamHttp
+    kind: Kind, answer: tuple[int, Any], meaning: tuple[type[Exception], str], http: UpstreamHttp
 ) -> None:
+    status, body = answer
     async with taped_provider(taped(as_json(body), status=status)) as provider:
         result = await ask(kind, provider, http)
-    assert type(result.failure) is failure
     assert result.failure is not None
-    assert result.failure.code == code
+    assert (type(result.failure), result.failure.code) == meaning
     assert "API key" not in result.failure.message
 
 
