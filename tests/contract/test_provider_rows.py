@@ -213,20 +213,22 @@ async def test_mistral_gets_thoughts_and_documents_as_parts_of_its_own() -> None
     ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "part"),
-    [
-        ("mistral", {"type": "document_url", "document_url": "https://example.org/a.pdf"}),
-        ("openrouter", {"type": "file", "file": {"file_data": "https://example.org/a.pdf"}}),
-    ],
-)
-async def test_a_document_that_is_elsewhere_is_taken_by_its_address(kind: str, part: Any) -> None:
+async def test_mistral_takes_a_document_that_is_elsewhere_by_its_address() -> None:
     content = [{"type": "document_url", "document_url": "https://example.org/a.pdf"}]
     http = RecordingHttp(lambda request: whole(OPENAI_BODY))
     call = upstream_call("openai.chat", messages=[{"role": "user", "content": content}])
-    result = await outcome(backend_for(kind, http), call)
+    result = await outcome(backend_for("mistral", http), call)
     assert result.is_complete
-    assert json.loads(http.requests[0].body)["messages"][0]["content"] == [part]
+    assert json.loads(http.requests[0].body)["messages"][0]["content"] == content
+
+
+@pytest.mark.parametrize("kind", ["openai", "groq", "cerebras"])
+async def test_no_thoughts_that_a_client_kept_reach_a_provider_that_refuses_them(kind: str) -> None:
+    kept = {"role": "assistant", "content": "ok", "reasoning_content": "hm", "reasoning": "hm"}
+    http = RecordingHttp(lambda request: whole(OPENAI_BODY))
+    call = upstream_call("openai.chat", messages=[*MESSAGES, kept, *MESSAGES])
+    await outcome(backend_for(kind, http), call)
+    assert json.loads(http.requests[0].body)["messages"][1] == {"role": "assistant", "content": "ok"}
 
 
 async def test_deepseek_gets_the_thoughts_behind_its_calls_back() -> None:

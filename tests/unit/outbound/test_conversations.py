@@ -1,5 +1,7 @@
 """Conversations put the way a provider wants them."""
 
+from dataclasses import replace
+
 import pytest
 
 from relay.adapters.outbound.providers.conversations import fitted
@@ -8,6 +10,7 @@ from relay.domain.chat import (
     EFFORTS,
     ChatRequest,
     Effort,
+    File,
     JsonObject,
     JsonSchema,
     Message,
@@ -111,6 +114,15 @@ def test_a_schema_that_is_not_enforced_is_told_and_its_loss_too() -> None:
     assert told.role == "system"
     assert '{"type":"object"}' in str(told.parts)
     assert "JSON" in str(told.parts)
+
+
+def test_a_file_that_is_elsewhere_stands_where_an_inline_one_would() -> None:
+    file = File(url="https://example.org/a.pdf", filename="a.pdf", media_type="application/pdf")
+    result = ToolResult(call_id="1", name="f", parts=(file,))
+    talk = ChatRequest(model="m", messages=(said("user", file), said("tool", result)))
+    placed = File(data="https://example.org/a.pdf", filename="a.pdf")
+    request = fitted(talk, Quirks(files_by_address=True)).request
+    assert request.messages == (said("user", placed), said("tool", replace(result, parts=(placed,))))
 
 
 def test_the_word_is_said_where_json_is_wanted_and_nobody_spoke_of_it() -> None:

@@ -1,6 +1,7 @@
 """A provider that wants conversations put in its own way: a `ChatBackend` around one.
 
-A client's own body passes as it is where bytes pass, unless its model would refuse such turns.
+A client's own body passes as it is where bytes pass, unless its model would refuse such turns, or thoughts of the
+past that the client has kept: those that the relay gave it are not always what this provider takes.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,9 @@ from relay.adapters.outbound.providers.conversations import changes_turns, fitte
 from relay.adapters.outbound.providers.quirks import Quirks
 from relay.application.ports import ChatBackend, Exchange, OnDisconnect, Piece, UpstreamCall
 from relay.domain.chat import DialectName
+
+_PAST_THINKING = (b'"reasoning_content"', b'"reasoning_details"')
+"""What may hold thoughts in the messages of OpenAI's chat; `reasoning` alone is a setting, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,7 @@ class FittingBackend:
     def open(self, call: UpstreamCall) -> Awaitable[Exchange]:
         """As `ChatBackend.open`; also raises what the client's body gives cause for."""
         quirks = self.quirks_of(call.model)
-        if call.original.dialect in self.passes_for and not changes_turns(quirks):
+        if call.original.dialect in self.passes_for and _may_pass(call.original.body, quirks):
             return self.backend.open(call)
         return self._fitted(call, quirks)
 
@@ -41,6 +45,11 @@ class FittingBackend:
         original = replace(call.original, decode=lambda: found.request)
         exchange = await self.translating.open(replace(call, original=original))
         return LosingExchange(exchange, found.losses) if found.losses else exchange
+
+
+def _may_pass(body: bytes, quirks: Quirks) -> bool:
+    is_forgetful = quirks.past_thinking in ("dropped", "with_calls")
+    return not (changes_turns(quirks) or (is_forgetful and any(name in body for name in _PAST_THINKING)))
 
 
 class LosingExchange:
