@@ -14,6 +14,7 @@ from tests.support.laws.law import Law
 from tests.support.laws.planting import Fault, planted
 
 OPENAI, OLLAMA, GENERATE = "openai_chat", "ollama_chat", "ollama_generate"
+ANTHROPIC = "anthropic_messages"
 
 BROKEN = (AssertionError, LookupError, RecursionError, RelayError, ValueError)
 """What a broken law raises; an error of Hypothesis is none of these."""
@@ -88,6 +89,36 @@ FAULTS: dict[str, tuple[Fault, Law[Language, Any]]] = {
     "a line of generate has no thinking": (
         Fault(GENERATE, "shape", "thinking=message.thinking,", ""),
         streams.ROUND_TRIP,
+    ),
+    "a block is not ended before the next begins": (
+        Fault(
+            ANTHROPIC,
+            "writing",
+            "            yield self._stop_block()\n        if part.sealed",
+            "        if part.sealed",
+        ),
+        clients.CLIENT_STREAM,
+    ),
+    "cached tokens are left out of the input": (
+        Fault(ANTHROPIC, "usage", " + (written or 0) + (read or 0)", ""),
+        streams.ROUND_TRIP,
+    ),
+    "the seal of thinking is lost": (
+        Fault(ANTHROPIC, "reading", 'self._seal(block, text(delta.get("signature")), events)', "pass"),
+        streams.ROUND_TRIP,
+    ),
+    "thoughts of others go to Anthropic": (
+        Fault(ANTHROPIC, "arranging", "case Thinking(origin=origin) if origin == NAME:", "case Thinking():"),
+        requests.SETTLES,
+    ),
+    "a call's input is written anew": (
+        Fault(
+            ANTHROPIC,
+            "messages",
+            "bytes(raw).decode()\n\n\ndef _text",
+            "str(msgspec.json.decode(raw))\n\n\ndef _text",
+        ),
+        requests.SETTLES,
     ),
     "bytes that are no JSON escape as another error": (
         Fault(
