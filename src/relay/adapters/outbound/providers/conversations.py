@@ -51,11 +51,6 @@ def fitted(request: ChatRequest, quirks: Quirks) -> Fitted:
     return Fitted(request, tuple(losses))
 
 
-def changes_turns(quirks: Quirks) -> bool:
-    """True for what a provider refuses of other turns than these, so that no client's own may pass to it."""
-    return bool(quirks.instructions or quirks.call_ids or quirks.after_results or quirks.schema_in_prompt)
-
-
 type _Step = Callable[[ChatRequest, Quirks], tuple[ChatRequest, list[str]]]
 
 

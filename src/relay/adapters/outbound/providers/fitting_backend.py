@@ -1,19 +1,22 @@
 """A provider that wants conversations put in its own way: a `ChatBackend` around one.
 
-A client's own body passes as it is where bytes pass, unless its model would refuse such turns, or thoughts of the
-past that the client has kept: those that the relay gave it are not always what this provider takes.
+A client's own body passes as it is where bytes pass, unless there is something in it that its model would refuse:
+turns, a schema, or thoughts that the relay gave to the client, which are not always what this provider takes.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 
-from relay.adapters.outbound.providers.conversations import changes_turns, fitted
+from relay.adapters.outbound.providers.conversations import fitted
 from relay.adapters.outbound.providers.quirks import Quirks
 from relay.application.ports import ChatBackend, Exchange, OnDisconnect, Piece, UpstreamCall
 from relay.domain.chat import DialectName
 
-_PAST_THINKING = (b'"reasoning_content"', b'"reasoning_details"')
-"""What may hold thoughts in the messages of OpenAI's chat; `reasoning` alone is a setting, too."""
+_ROLES = (b'"system"', b'"developer"')
+_CALLS = (b'"tool_calls"', b'"tool_call_id"')
+_THOUGHTS = (b'"reasoning_content"', b'"reasoning_details"')
+_SCHEMA = (b'"json_schema"',)
+"""What stands in a body of OpenAI's chat that has roles, calls, thoughts of the past or a schema in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +51,19 @@ class FittingBackend:
 
 
 def _may_pass(body: bytes, quirks: Quirks) -> bool:
-    is_forgetful = quirks.past_thinking in ("dropped", "with_calls")
-    return not (changes_turns(quirks) or (is_forgetful and any(name in body for name in _PAST_THINKING)))
+    """Whether the body has nothing in it that the quirks would put otherwise."""
+    return not any(word in body for words in _refused(quirks) for word in words)
+
+
+def _refused(quirks: Quirks) -> Iterator[tuple[bytes, ...]]:
+    if quirks.instructions:
+        yield _ROLES
+    if quirks.call_ids or quirks.after_results:
+        yield _CALLS
+    if quirks.past_thinking in ("dropped", "with_calls"):
+        yield _THOUGHTS
+    if quirks.schema_in_prompt:
+        yield _SCHEMA
 
 
 class LosingExchange:
