@@ -19,9 +19,9 @@ ANSWER = {
 }
 EFFORTS: dict[str, dict[str | None, Any]] = {
     "gemini-3-flash": {
-        "none": {"includeThoughts": True, "thinkingLevel": "MINIMAL"},
-        "low": {"includeThoughts": True, "thinkingLevel": "LOW"},
-        "max": {"includeThoughts": True, "thinkingLevel": "HIGH"},
+        "none": {"thinkingLevel": "minimal"},
+        "low": {"includeThoughts": True, "thinkingLevel": "low"},
+        "max": {"includeThoughts": True, "thinkingLevel": "high"},
         None: None,
     },
     "gemini-2.5-flash": {

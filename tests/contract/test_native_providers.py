@@ -264,7 +264,7 @@ SENT: dict[str, tuple[dict[str, Any], set[str]]] = {
                 "frequencyPenalty": 0.1,
                 "responseMimeType": "application/json",
                 "responseJsonSchema": SCHEMA,
-                "thinkingConfig": {"includeThoughts": True, "thinkingLevel": "LOW"},
+                "thinkingConfig": {"includeThoughts": True, "thinkingLevel": "low"},
             },
         },
         {"user", "openai.chat:logit_bias"},
@@ -310,8 +310,8 @@ async def test_a_row_sends_exactly_this(kind: Kind, http: UpstreamHttp) -> None:
 
 OFF: dict[str, object] = {
     "gemini-2.5-flash": {"thinkingConfig": {"thinkingBudget": 0}},
-    "gemini-2.5-pro": {"thinkingConfig": {"includeThoughts": True, "thinkingBudget": 128}},
-    "gemini-3-flash": {"thinkingConfig": {"includeThoughts": True, "thinkingLevel": "MINIMAL"}},
+    "gemini-2.5-pro": {"thinkingConfig": {"thinkingBudget": 128}},
+    "gemini-3-flash": {"thinkingConfig": {"thinkingLevel": "minimal"}},
     "gemini-2.0-flash": None,
 }
 

@@ -106,6 +106,12 @@ def test_a_result_that_answers_no_call_of_the_turn_before_is_what_the_user_says(
     assert told[-1][1][0] == {"text": "seen"}
 
 
+def test_a_turn_of_which_nothing_is_left_is_not_left_out() -> None:
+    nothing = ToolResult(call_id="x", name="look", parts=())
+    told = contents(turn("tool", nothing), turn("assistant", Text(text="a")))
+    assert [role for role, _ in told] == ["user", "model"]
+
+
 def test_a_call_without_a_result_gets_one_that_says_so() -> None:
     told = contents(HI, turn("assistant", LOOK), HI)
     assert told[2][1] == [

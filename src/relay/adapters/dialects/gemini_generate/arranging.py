@@ -33,8 +33,8 @@ from relay.domain.chat import (
 
 UNANSWERED = "There is no result of this call."
 
-_OPENING = Text(text=" ")
-"""What a user says before the model does: a conversation must not begin with a model's turn."""
+_NOTHING = Text(text=" ")
+"""What a user says who says nothing: a conversation must not begin with a model's turn, nor be without a turn."""
 
 _INSTRUCTING = ("system", "developer")
 
@@ -66,7 +66,7 @@ def arranged(messages: Sequence[Message], family: Family) -> tuple[Message, ...]
     if not turns and instructions:
         turns, instructions = [_Turn(is_model=False, rest=list(instructions))], ()
     if turns and turns[0].is_model:
-        turns.insert(0, _Turn(is_model=False, rest=[_OPENING]))
+        turns.insert(0, _Turn(is_model=False, rest=[_NOTHING]))
     _bind(turns, Binder(messages, fitting), family)
     system = [Message(role="system", parts=instructions)] if instructions else []
     return (*system, *(message for turn in turns for message in turn.messages()))
@@ -156,6 +156,8 @@ def _bind(turns: Iterable[_Turn], binder: Binder, family: Family) -> None:
             for call in waiting.values()
         ]
         turn.results, turn.rest = kept, [*before, *turn.rest]
+        if not (turn.results or turn.rest):
+            turn.rest = [_NOTHING]
 
 
 def _settled(part: Part) -> Iterator[Part]:
@@ -211,9 +213,16 @@ def _guessed(url: str) -> str | None:
 def _result(result: ToolResult, family: Family) -> tuple[ToolResult, list[Part]]:
     """The result as one text and what may stand beside it, and what has to follow in its turn."""
     said = "\n".join(part.text for part in result.parts if isinstance(part, Text) and part.text)
-    media = [_shown(part) for part in result.parts if not isinstance(part, Text)]
-    kept = [part for part in media if family.result_media and isinstance(part, Image | File) and part.data]
-    following: list[Part] = [part for part in media if part not in kept]
+    kept: list[Image | File] = []
+    following: list[Part] = []
+    for part in result.parts:
+        if isinstance(part, Text):
+            continue
+        shown = _shown(part)
+        if family.result_media and isinstance(shown, Image | File) and shown.data:
+            kept.append(shown)
+        else:
+            following.append(shown)
     if following and not said:
         said = IMAGE_NOTE if isinstance(following[0], Image) else FILE_NOTE
     texts = (Text(text=said),) if said else ()

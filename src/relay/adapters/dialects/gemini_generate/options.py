@@ -174,7 +174,7 @@ def generation_config(request: ChatRequest, family: Family) -> wire.GenerationCo
         frequency_penalty=kept.frequency_penalty,
         response_logprobs=kept.logprobs,
         logprobs=kept.top_logprobs,
-        thinking_config=_written_thinking(norm_reasoning(request.reasoning, family)),
+        thinking_config=_written_thinking(request.reasoning, family),
     )
     if request.output is not None:
         config.response_mime_type = _JSON_TYPE
@@ -224,17 +224,18 @@ def reasoning_losses(asked: Reasoning | None, family: Family) -> Iterator[str]:
         yield "reasoning.effort"
 
 
-def _written_thinking(kept: Reasoning | None) -> wire.ThinkingConfig | None:
-    """Thoughts are shown where thinking was asked for."""
-    match kept:
-        case None:
-            return None
-        case Reasoning(effort="none"):
-            return wire.ThinkingConfig(thinking_budget=0)
-        case Reasoning(effort=effort, budget_tokens=budget):
-            return wire.ThinkingConfig(
-                include_thoughts=True, thinking_budget=budget, thinking_level=effort and effort.upper()
-            )
+def _written_thinking(asked: Reasoning | None, family: Family) -> wire.ThinkingConfig | None:
+    """Thoughts are shown where thinking was asked for, and not where none was wanted."""
+    kept = norm_reasoning(asked, family)
+    if asked is None or kept is None:
+        return None
+    if kept.effort == "none":
+        return wire.ThinkingConfig(thinking_budget=0)
+    return wire.ThinkingConfig(
+        include_thoughts=None if asked.effort == "none" else True,
+        thinking_budget=kept.budget_tokens,
+        thinking_level=kept.effort,
+    )
 
 
 def _nearest(effort: Effort, levels: Iterable[Effort]) -> Effort:

@@ -181,15 +181,17 @@ def _contents(
     """Arranged messages: the instructions apart, and those of one side as one turn."""
     system: wire.Content | None = None
     contents: list[wire.Content] = []
+    turn: list[Raw] = []
     for message in messages:
-        parts = list(encode_message(message, signed_calls=signed_calls))
+        parts = encode_message(message, signed_calls=signed_calls)
         role = "model" if message.role == "assistant" else "user"
         if message.role == "system":
-            system = wire.Content(parts=parts)
-        elif contents and contents[-1].role == role:
-            contents[-1].parts = [*contents[-1].listed, *parts]
-        else:
-            contents.append(wire.Content(role=role, parts=parts))
+            system = wire.Content(parts=list(parts))
+            continue
+        if not contents or contents[-1].role != role:
+            turn = []
+            contents.append(wire.Content(role=role, parts=turn))
+        turn += parts
     return system, contents
 
 
