@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 T ?= tests
 # Without a lock file, which would name download addresses; package.json has every version.
-NPM_INSTALL := npm install --prefix tests/e2e/node --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
+NPM_INSTALL := npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error --prefix
 
 # With compiled modules kept, every process that a test starts is quicker.
 unexport PYTHONDONTWRITEBYTECODE
@@ -14,8 +14,8 @@ help: ## this list
 
 setup: ## install the pinned environment into .venv, and the packages of Node.js that tests use
 	uv sync
-	@command -v npm >/dev/null || echo "no npm here: the tests of tests/e2e/node will be skipped"
-	@! command -v npm >/dev/null || $(NPM_INSTALL)
+	@command -v npm >/dev/null || echo "no npm here: the tests of tests/e2e/node and agents will be skipped"
+	@! command -v npm >/dev/null || { $(NPM_INSTALL) tests/e2e/node && $(NPM_INSTALL) tests/e2e/agents; }
 
 check: ## all that a change must pass: format, lint, types, requirements, every test but e2e and slow
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target static fast

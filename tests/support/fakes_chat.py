@@ -15,7 +15,7 @@ from relay.application.ports import (
     UpstreamCall,
 )
 from relay.domain.catalog import Catalog
-from relay.domain.chat import ChatRequest, Message, Text
+from relay.domain.chat import ChatRequest, DialectName, Message, Text
 from relay.domain.errors import RelayError
 from relay.domain.events import Finished, PartDelta, PartEnded, PartStarted, Started, UsageReported
 from relay.domain.keys import KeyRecord
@@ -204,6 +204,7 @@ def chat_call(
     request: ChatRequest | None = None,
     key: KeyRecord | None = None,
     message_bytes: int = 40,
+    dialect: DialectName = "openai.chat",
 ) -> ChatCall:
     """A call as the inbound side makes it."""
     asked = request or ChatRequest(
@@ -211,7 +212,7 @@ def chat_call(
     )
     return ChatCall(
         request_id="req-1",
-        original=OriginalRequest(dialect="openai.chat", body=b"{}", decode=lambda: asked),
+        original=OriginalRequest(dialect=dialect, body=b"{}", decode=lambda: asked),
         name=name,
         stream=stream,
         include_usage=False,

@@ -60,6 +60,7 @@ class Outcome:
     failure: RelayError | None = None
     losses: tuple[str, ...] = ()
     passes: bool = False
+    flowed: int = 0
 
     @property
     def events(self) -> Iterable[StreamEvent]:
@@ -82,9 +83,15 @@ class Outcome:
         return fold(self.events).usage
 
 
-async def outcome(backend: ChatBackend, call: UpstreamCall) -> Outcome:
-    """Make the call, read it to its end, and let go."""
+async def outcome(backend: ChatBackend, call: UpstreamCall, *, flows: bool = False) -> Outcome:
+    """Make the call, read it to its end, and let go. With `flows` each piece that is read is followed by a flow."""
     result = Outcome()
+
+    def take(piece: Piece) -> bool:
+        result.pieces.append(piece)
+        result.flowed += 1
+        return True
+
     try:
         exchange = await backend.open(call)
     except RelayError as error:
@@ -94,6 +101,8 @@ async def outcome(backend: ChatBackend, call: UpstreamCall) -> Outcome:
     try:
         while not (result.pieces and result.pieces[-1].last):
             result.pieces.append(await exchange.read())
+            if flows and not result.pieces[-1].last:
+                await exchange.flow(take)
     except RelayError as error:
         result.failure = error
     finally:

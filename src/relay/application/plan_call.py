@@ -125,6 +125,14 @@ def plan_call(call: ChatCall, catalog: Catalog, plan_of: PlanCall = plan_targets
     return plan if capable == plan.targets else replace(plan, targets=capable)
 
 
+def refuses_unthinking(call: Call) -> bool:
+    """Whether a call that wants thoughts is to be refused by a model that has none, as Ollama does.
+
+    Clients of other dialects ask for them by default, whatever the model: there they are left out, and it is told.
+    """
+    return call.dialect.startswith("ollama.")
+
+
 def _permitted(name: str, targets: tuple[Target, ...], key: KeyRecord | None) -> tuple[Target, ...]:
     permitted = reached(key, name, targets)
     if not permitted:
@@ -141,6 +149,8 @@ def _capable(targets: tuple[Target, ...], call: ChatCall, catalog: Catalog) -> t
             capable.append(target)
             continue
         needs = needed(call.original.decode())
+        if not refuses_unthinking(call):
+            needs -= {"thinking"}
         missing = next((word for word in _CHECKED if word in needs and entry.capabilities.lacks(word)), None)
         lacking = lacking or missing
         if missing is None:

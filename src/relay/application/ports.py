@@ -44,7 +44,10 @@ class OriginalRequest:
 
 @value
 class UpstreamCall:
-    """One attempt's orders to a backend: `model` is the provider's exact id, `echo` the name the client used."""
+    """One attempt's orders to a backend: `model` is the provider's exact id, `echo` the name the client used.
+
+    `losses` is what the canonical form of the request has lost already, for its target's sake.
+    """
 
     original: OriginalRequest
     model: str
@@ -52,6 +55,7 @@ class UpstreamCall:
     stream: bool
     include_usage: bool
     request_id: str
+    losses: tuple[str, ...] = ()
 
 
 class AcceptedCall(Protocol):

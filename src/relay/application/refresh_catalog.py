@@ -31,8 +31,8 @@ class ModelLister(Protocol):
 class ListedProvider:
     """A configured provider: `models` are those the configuration names, `lister` finds others.
 
-    `problem` is what keeps it from being called, `wire` how it is called. Providers of equal `source` list the same models: it is
-    compared when the configuration changes, and otherwise not looked at.
+    `problem` is what keeps it from being called, `wire` how it is called. Providers of equal `source` list the same
+    models: it is compared when the configuration changes, and otherwise not looked at.
     """
 
     name: str

@@ -1,11 +1,11 @@
 """The main use case: one chat call, from its name to its books."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from relay.application.attempts import Attempt, AttemptLimits, Attempts
 from relay.application.calls import ChatCall
-from relay.application.plan_call import PlanCall, Planner, plan_call
+from relay.application.plan_call import Plan, PlanCall, Planner, plan_call, refuses_unthinking
 from relay.application.ports import (
     Backends,
     CatalogSource,
@@ -18,7 +18,7 @@ from relay.application.ports import (
     Reply,
     UpstreamCall,
 )
-from relay.domain.catalog import Target
+from relay.domain.catalog import Catalog, ModelEntry, Target
 from relay.domain.errors import NoCandidate
 from relay.domain.values import value
 
@@ -44,7 +44,8 @@ class RelayChat:
 
         Raises `RelayError` when nothing was sent yet: the caller still has the status line to say it with.
         """
-        plan = plan_call(call, self.catalog.current(), self.plan_of)
+        catalog = self.catalog.current()
+        plan = plan_call(call, catalog, self.plan_of)
         backends = self.backends
         live = [
             (target, backend)
@@ -54,7 +55,13 @@ class RelayChat:
         if not live:
             raise NoCandidate(plan.name, tuple(f"{target} has no backend" for target in plan.targets))
         conversations = (
-            (target, _conversation(call, target, backend, reply, hangup)) for target, backend in live
+            (
+                target,
+                ChatConversation(
+                    call=_order(call, plan, target, catalog), backend=backend, reply=reply, hangup=hangup
+                ),
+            )
+            for target, backend in live
         )
         await self.attempts(call, plan, conversations, reply, hangup)
 
@@ -109,10 +116,8 @@ class ChatConversation:
                 await self.reply.write(piece)
 
 
-def _conversation(
-    call: ChatCall, target: Target, backend: ChatBackend, reply: Reply, hangup: Hangup
-) -> ChatConversation:
-    upstream = UpstreamCall(
+def _order(call: ChatCall, plan: Plan, target: Target, catalog: Catalog) -> UpstreamCall:
+    order = UpstreamCall(
         original=call.original,
         model=target.model,
         echo=call.name,
@@ -120,4 +125,20 @@ def _conversation(
         include_usage=call.include_usage,
         request_id=call.request_id,
     )
-    return ChatConversation(call=upstream, backend=backend, reply=reply, hangup=hangup)
+    if plan.is_limited and not refuses_unthinking(call) and _cannot_think(catalog.model(target)):
+        return _unthinking(order)
+    return order
+
+
+def _cannot_think(model: ModelEntry | None) -> bool:
+    return model is not None and model.capabilities.lacks("thinking")
+
+
+def _unthinking(order: UpstreamCall) -> UpstreamCall:
+    """The order without what a model that has no thoughts would refuse."""
+    request = order.original.decode()
+    if request.reasoning is None or request.reasoning.effort == "none":
+        return order
+    plain = replace(request, reasoning=None)
+    original = replace(order.original, decode=lambda: plain)
+    return replace(order, original=original, losses=("reasoning",))

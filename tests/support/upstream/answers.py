@@ -93,6 +93,13 @@ class Answer:
         return [step for step in self.steps if isinstance(step, ToolCall)]
 
 
+COMMANDS: Mapping[str, Any] = {
+    "Bash": {"command": "echo relay-$((6*7))", "description": "Prints a word"},
+    "exec_command": {"cmd": "echo relay-$((6*7))"},
+}
+"""By the name of the tool with which a coding agent runs commands, a call of it."""
+
+
 def token(number: int) -> str:
     """A token of 4 ASCII bytes, numbered so that a lost, doubled or misplaced one shows: `000 `, `001 `, ..."""
     return f"{number % 1000:03d} "
@@ -124,6 +131,17 @@ def _tools(script: Script, chat: Chat, seq: int) -> Answer:
         return _basic(script, chat, seq)
     finish: Finish = _one_of(script.text("finish"), Finish.__value__)
     return Answer(tuple(_calls(script, chat, seq)), finish=finish)
+
+
+def _shell(script: Script, chat: Chat, seq: int) -> Answer:
+    if chat.ends_with_tool_result:
+        return _spoken(f"The tool said: {chat.tool_text or chat.texts[-1]}")
+    names = [tool.name for tool in chat.tools if tool.name in COMMANDS]
+    if not names:
+        return _spoken("There is no tool that runs commands.")
+    written = json.dumps(COMMANDS[names[0]])
+    call = ToolCall(f"call_{seq:06d}", names[0], COMMANDS[names[0]], pieces_of(written))
+    return Answer((call,), finish="tool_calls")
 
 
 def _one_of(word: str, words: Any) -> Any:
@@ -190,6 +208,7 @@ WRITERS: Mapping[str, Callable[[Script, Chat, int], Answer]] = {
     "basic": _basic,
     "echo": _echo,
     "tools": _tools,
+    "shell": _shell,
     "think": _think,
     "image": _image,
     "schema": _schema,

@@ -52,6 +52,12 @@ class AnthropicWire:
             may_think=thinking != "disabled",
             max_tokens=body["max_tokens"],
             include_usage=True,
+            tool_text="".join(
+                text
+                for block in last
+                if block.get("type") == "tool_result"
+                for text in _texts(block.get("content"))
+            ),
         )
 
     def whole(self, reply: Reply) -> bytes:

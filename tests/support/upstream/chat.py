@@ -41,7 +41,10 @@ class Tool:
 
 @dataclass(frozen=True, kw_only=True)
 class Chat:
-    """One request for an answer. `suffix` and `memory`, the tokens of what was said before, are generate's."""
+    """One request for an answer. `suffix` and `memory`, the tokens of what was said before, are generate's.
+
+    `tool_text` is what the tools said, where the wire tells it apart from the text of a message.
+    """
 
     model: str
     stream: bool
@@ -57,6 +60,7 @@ class Chat:
     choices: int = 1
     suffix: str = ""
     memory: tuple[int, ...] | None = None
+    tool_text: str = ""
 
     @property
     def prompt_tokens(self) -> int:

@@ -32,6 +32,8 @@ SCRIPTS: Mapping[str, Mapping[str, Value]] = {
     # pieces after its name, `at_once` with it, in pieces and each call with the index 0 (`same_index`), or none
     # at all (`bare`).
     "tools": {"calls": 1, "finish": "tool_calls", "parts": "pieces"},
+    # A call of whichever declared tool runs commands, with `echo relay-$((6*7))`; then what the tool said.
+    "shell": {},
     # Reasoning tokens, then numbered ones; `field` is the name of the reasoning in the OpenAI format.
     "think": {"thoughts": 3, "field": "reasoning_content"},
     # Media type, size and SHA-256 of each image received, one a line.
@@ -128,6 +130,7 @@ FAULTS: Mapping[str, Mapping[str, Value]] = {
 
 CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "tools": ("completion", "tools"),
+    "shell": ("completion", "tools"),
     "think": ("completion", "thinking"),
     "image": ("completion", "vision"),
     "fill": ("completion", "insert"),

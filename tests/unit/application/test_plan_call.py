@@ -42,9 +42,16 @@ def test_thinking_switched_off_needs_no_thinking_model() -> None:
     quiet = ChatRequest(model="plain", messages=HELLO, reasoning=Reasoning(effort="none"))
     loud = ChatRequest(model="plain", messages=HELLO, reasoning=Reasoning())
     listing = catalog(model("plain", "completion"))
-    assert plan_call(chat_call("plain", request=quiet), listing).targets
+    assert plan_call(chat_call("plain", request=quiet, dialect="ollama.chat"), listing).targets
     with pytest.raises(Unsupported, match="does not support thinking"):
-        plan_call(chat_call("plain", request=loud), listing)
+        plan_call(chat_call("plain", request=loud, dialect="ollama.chat"), listing)
+
+
+def test_clients_that_always_ask_for_thoughts_are_not_refused_for_it() -> None:
+    loud = ChatRequest(model="plain", messages=HELLO, reasoning=Reasoning())
+    for dialect in ("openai.chat", "openai.responses", "anthropic.messages"):
+        call = chat_call("plain", request=loud, dialect=dialect)
+        assert plan_call(call, catalog(model("plain", "completion"))).targets
 
 
 def test_an_embedding_model_does_not_chat() -> None:

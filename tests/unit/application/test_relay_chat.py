@@ -9,7 +9,9 @@ import pytest
 from relay.application.attempts import AttemptLimits
 from relay.application.ports import ChatBackend, Piece
 from relay.application.relay_chat import RelayChat
-from relay.domain.catalog import Alias, Catalog, Pool, ProviderEntry, VirtualModel
+from relay.domain.capabilities import Capabilities
+from relay.domain.catalog import Alias, Catalog, ModelEntry, Pool, ProviderEntry, VirtualModel
+from relay.domain.chat import ChatRequest, Reasoning
 from relay.domain.errors import (
     AccountingUnavailable,
     Interrupted,
@@ -61,9 +63,10 @@ def relay_chat(
     backends: dict[str, ChatBackend],
     virtuals: Sequence[VirtualModel] = (),
     limits: AttemptLimits | None = None,
+    models: tuple[ModelEntry, ...] = (),
 ) -> RelayChat:
     catalog = Catalog(
-        providers=tuple(ProviderEntry(name=name, kind="openai") for name in backends),
+        providers=tuple(ProviderEntry(name=name, kind="openai", models=models) for name in backends),
         virtuals=tuple(virtuals),
     )
     return RelayChat(
@@ -321,6 +324,17 @@ async def test_a_target_without_a_backend_is_no_candidate() -> None:
     )
     with pytest.raises(NoCandidate):
         await use_case(chat_call(), RecordingReply(), ManualHangup())
+
+
+async def test_a_model_without_thoughts_is_asked_for_none_and_it_is_told() -> None:
+    backend = TapeBackend(text_tape("tok "))
+    plain = ModelEntry(id="plain", capabilities=Capabilities(known=True))
+    serve = relay_chat(Books(), {"up": backend}, models=(plain,))
+    wanting = ChatRequest(model="up/plain", messages=(), reasoning=Reasoning())
+    await serve(chat_call("up/plain", request=wanting), RecordingReply(), ManualHangup())
+    [order] = backend.calls
+    assert order.original.decode().reasoning is None
+    assert order.losses == ("reasoning",)
 
 
 async def test_the_provider_gets_its_own_id_and_the_client_its_own_name() -> None:

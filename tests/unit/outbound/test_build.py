@@ -32,6 +32,10 @@ ADDRESS = {"base_url": "http://up.example/v1"}
 def test_it_is_told_whether_bytes_pass(kind: str, section: dict[str, object], wire: str) -> None:
     spec = configured(kind, {"api_key": "k", **section}, {})
     [listed] = build_listers(
-        [spec], http=RecordingHttp(lambda _: ScriptedResponse()), dialects=DIALECTS, clock=SystemClock(), environ={}
+        [spec],
+        http=RecordingHttp(lambda _: ScriptedResponse()),
+        dialects=DIALECTS,
+        clock=SystemClock(),
+        environ={},
     )
     assert listed.wire == wire

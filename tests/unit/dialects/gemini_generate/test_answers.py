@@ -43,7 +43,7 @@ def failure(value: Any) -> UpstreamError:
     return raised.value
 
 
-@pytest.mark.parametrize("word", [*REASONS, *FAILURES, "NEW_WORD"])
+@pytest.mark.parametrize("word", sorted({*REASONS, *FAILURES, "NEW_WORD"}))
 def test_every_finish_word_is_an_end_or_a_failure(word: str) -> None:
     value = answer({"text": "a"}, finishReason=word)
     if word in FAILURES:

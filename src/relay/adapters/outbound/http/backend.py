@@ -58,7 +58,8 @@ class HttpBackend:
         passes = passing == "always"
         glance = dialect.glance if passes else self.glance_exact if passing == "exact" else None
         reading = Reading(dialect, scene, call.stream, passes, glance)
-        return HttpExchange(response, reading, wire.losses, self.endpoint.bulkhead.leave)
+        losses = wire.losses if passing != "never" else (*call.losses, *wire.losses)
+        return HttpExchange(response, reading, losses, self.endpoint.bulkhead.leave)
 
     def _spoken(self, original: OriginalRequest) -> Dialect:
         """The dialect of completions for its own clients, and for what others ask that is no chat."""

@@ -6,6 +6,7 @@ and codecs read a whole answer in place of a stream. Once the codec has seen the
 a connection that breaks then, or stays open, costs the caller nothing.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -161,7 +162,8 @@ class HttpExchange:
     def _see_finish(self, choice: int) -> None:
         self._unfinished.discard(choice)
         if not self._unfinished and self._tail_ends_at is None:
-            self._tail_ends_at = anyio.current_time() + TAIL_S
+            # Also seen in the callbacks of a connection, where anyio knows of no loop.
+            self._tail_ends_at = asyncio.get_running_loop().time() + TAIL_S
 
 
 class _Untapped:
