@@ -34,7 +34,7 @@ FAULTS: dict[str, tuple[Fault, Law[Language, Any]]] = {
         streams.TAP_AGREES,
     ),
     "calls are numbered from one": (
-        Fault(OPENAI, "writing", "(event.kind, choice.call_count)", "(event.kind, choice.call_count + 1)"),
+        Fault(OPENAI, "writing", "event.kind, choice.call_count,", "event.kind, choice.call_count + 1,"),
         clients.CLIENT_STREAM,
     ),
     "thinking is lost": (
