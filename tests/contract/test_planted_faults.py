@@ -113,41 +113,7 @@ FAULTS: dict[str, tuple[Fault, Law[Language, Any]]] = {
         requests.SETTLES,
     ),
     "a call's input is written anew": (
-        Fault(
-            ANTHROPIC,
-            "messages",
-            "bytes(raw).decode()\n\n\ndef _text",
-            "str(msgspec.json.decode(raw))\n\n\ndef _text",
-        ),
-        requests.SETTLES,
-    ),
-    "the signature of a text is lost": (
-        Fault(
-            GEMINI,
-            "reading",
-            'choice.say(kind, text(part.get("text")), signature, events)',
-            'choice.say(kind, text(part.get("text")), "", events)',
-        ),
-        streams.ROUND_TRIP,
-    ),
-    "that a tool failed is lost": (
-        Fault(GEMINI, "parts", '"error" if result.is_error else "output"', '"output"'),
-        requests.SETTLES,
-    ),
-    "the path does not say that the answer is streamed": (
-        Fault(GEMINI, "request", "path_of(model, stream=stream)", "path_of(model, stream=False)"),
-        requests.RETARGET,
-    ),
-    "a plan is left out of a stream": (
-        Fault(COHERE, "writing", 'yield _event("tool-plan-delta", {"tool_plan": piece})', "pass"),
-        streams.ROUND_TRIP,
-    ),
-    "settings leave their bounds": (
-        Fault(COHERE, "options", "return min(max(value, lowest), highest)", "return value"),
-        requests.SETTLES,
-    ),
-    "thoughts of others go to Cohere": (
-        Fault(COHERE, "messages", "part.origin not in (None, NAME)", "False"),
+        Fault(ANTHROPIC, "messages", "json_text(block.input)", "str(msgspec.json.decode(block.input))"),
         requests.SETTLES,
     ),
     "bytes that are no JSON escape as another error": (
