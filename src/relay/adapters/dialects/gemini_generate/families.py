@@ -16,8 +16,8 @@ type ThinkingWord = Literal["level", "budget", "none"]
 class Family:
     """How models of a family are asked.
 
-    `thinking` is the word for how much to think: one of `levels`, or tokens between `min_budget` and `max_budget`, or
-    none where it `can_rest`. With `json_schema` schemas are JSON Schema, else OpenAPI's. `signed_calls` must
+    `thinking` is the word for how much to think: one of `levels`, or tokens between `min_budget` and `max_budget`,
+    or none where it `can_rest`. With `json_schema` schemas are JSON Schema, else OpenAPI's. `signed_calls` must
     have a signature; `result_media` may stand in a tool's result; `instructions` are taken apart from the talk.
     """
 
