@@ -109,7 +109,8 @@ class _Examination:
             prefix, slash, rest = target.partition("/")
             near = [name for normal, name in known.items() if _is_one_slip(normalise(prefix), normal)]
             if slash and near and normalise(prefix) not in known:
-                yield Finding(path, f'no provider is called "{prefix}"', f'Did you mean "{near[0]}/{rest}"?')
+                reason, how = f'no provider is called "{prefix}"', f'Did you mean "{near[0]}/{rest}"?'
+                yield Finding(path, reason, how, at_key=path[0] == "overrides")
 
     def _found_in_environment(self) -> tuple[tuple[ProviderSpec, ...], list[Mistake]]:
         try:
@@ -139,6 +140,8 @@ class _Examination:
 def _names_led_to(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
     if settings.server.default_model:
         yield ("server", "default_model"), settings.server.default_model
+    for pattern in settings.overrides:
+        yield ("overrides", pattern), pattern
     for name, model in settings.models.items():
         for key in ("target", "redirect"):
             if (target := getattr(model, key)) is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from relay.adapters.outbound.providers.spec import configured, kinds
+from relay.domain.chat import DialectName
 from tests.support.fakes_http import RecordingHttp, whole
 from tests.support.provider_rows import (
     ANSWER,
@@ -220,6 +221,24 @@ async def test_mistral_takes_a_document_that_is_elsewhere_by_its_address() -> No
     result = await outcome(backend_for("mistral", http), call)
     assert result.is_complete
     assert json.loads(http.requests[0].body)["messages"][0]["content"] == content
+
+
+@pytest.mark.parametrize(
+    ("dialect", "options", "window"),
+    [
+        ("openai.chat", None, 16384),
+        ("ollama.chat", {"num_ctx": 9, "num_batch": 2}, 9),
+        ("ollama.chat", {}, None),
+    ],
+)
+async def test_an_ollama_is_asked_for_a_window_where_its_caller_knows_of_none(
+    dialect: DialectName, options: Any, window: int | None
+) -> None:
+    http = RecordingHttp(lambda request: whole(OLLAMA_BODY))
+    fields = {} if options is None else {"options": options}
+    backend = backend_for("ollama", http, quirks={"num_ctx": 16384})
+    await outcome(backend, upstream_call(dialect, stream=False, temperature=0.5, **fields))
+    assert json.loads(http.requests[0].body).get("options", {}).get("num_ctx") == window
 
 
 @pytest.mark.parametrize("kind", ["openai", "groq", "cerebras"])

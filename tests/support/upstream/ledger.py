@@ -55,7 +55,7 @@ class Call:
     @property
     def is_chat(self) -> bool:
         """Whether it asked a model for an answer."""
-        paths = ("/api/chat", "/api/generate", "/chat/completions", "/messages")
+        paths = ("/api/chat", "/api/generate", "/chat/completions", "/messages", "/responses")
         return bool(self.model) and self.path.endswith(paths)
 
     @property

@@ -184,10 +184,11 @@ def _texts(content: object) -> list[str]:
 def _images(content: object) -> Iterator[Image]:
     for part in [] if isinstance(content, str) else objects(content):
         if part.get("type") == "image_url":
-            yield _image(str(part["image_url"]["url"]))
+            yield image_of(str(part["image_url"]["url"]))
 
 
-def _image(url: str) -> Image:
+def image_of(url: str) -> Image:
+    """An image by its data URI, or by its address."""
     if not url.startswith("data:"):
         return Image("url", url.encode())
     head, _, data = url.removeprefix("data:").partition(",")

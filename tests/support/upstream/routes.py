@@ -6,7 +6,15 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any, Literal
 
-from tests.support.upstream import anthropic_wire, embeddings, faults, generate, management, ollama_wire
+from tests.support.upstream import (
+    anthropic_wire,
+    embeddings,
+    faults,
+    generate,
+    management,
+    ollama_wire,
+    responses_wire,
+)
 from tests.support.upstream.answers import Answer, answer_to
 from tests.support.upstream.anthropic_wire import AnthropicWire
 from tests.support.upstream.chat import BadRequest, Chat
@@ -17,6 +25,7 @@ from tests.support.upstream.http1 import Peer, Request
 from tests.support.upstream.ledger import Call, Ledger
 from tests.support.upstream.ollama_wire import OllamaWire
 from tests.support.upstream.openai_wire import CREATED, OpenAIWire
+from tests.support.upstream.responses_wire import ResponsesWire
 from tests.support.upstream.scripts import Script, UnknownScript, parse, without_tag
 from tests.support.upstream.wire import Reply, Usage, Wire, encoded
 
@@ -28,6 +37,7 @@ OPENAI: Wire = OpenAIWire()
 OLLAMA: Wire = OllamaWire()
 GENERATE: Wire = GenerateWire()
 ANTHROPIC: Wire = AnthropicWire()
+RESPONSES: Wire = ResponsesWire()
 
 
 class Routes:
@@ -87,7 +97,9 @@ class Routes:
             tokens = wire.chat({"max_tokens": 0, **body}).prompt_tokens
             await respond(peer, call, 200, encoded({"input_tokens": tokens}))
             call.completed = True
-        elif request.path.endswith(("/chat/completions", "/api/chat", anthropic_wire.PATH)):
+        elif request.path.endswith(
+            ("/chat/completions", "/api/chat", anthropic_wire.PATH, responses_wire.PATH)
+        ):
             if script.name == "embed":
                 raise BadRequest(f'"{call.model}" does not support chat')
             await self._chat(peer, call, script, wire, wire.chat(body))
@@ -189,6 +201,8 @@ def _wire_of(request: Request) -> Wire:
     """The wire that a request is in; Anthropic's clients all say their version."""
     if "anthropic-version" in request.headers:
         return ANTHROPIC
+    if request.path.endswith(responses_wire.PATH):
+        return RESPONSES
     return OLLAMA if "/api/" in request.path else OPENAI
 
 

@@ -45,11 +45,7 @@ def upstream_failure(
 
 def _classified(status: int, text: str, code: str, retry_after_s: float | None) -> UpstreamError:
     match status:
-        case 403 if code in _POLICY:
-            return Rejected(text or "the provider's policy forbids this", code="content_policy_violation")
-        case 401 | 403:
-            return BadCredential(f"the provider refused the relay's credential (status {status})")
-        case 400 if code in _BAD_KEYS:
+        case 401 | 403 | 400 if _is_about_the_key(status, code):
             return BadCredential(f"the provider refused the relay's credential (status {status})")
         case 402:
             return Limited("the provider wants payment", code="insufficient_quota")
@@ -61,19 +57,28 @@ def _classified(status: int, text: str, code: str, retry_after_s: float | None) 
         case 408 | 409 | 425 | 498 | 499:
             return Overloaded(text or f"the provider answered {status}", retry_after_s=retry_after_s)
         case _ if 400 <= status < 500:
-            rejected = Rejected(text or f"the provider refused the request ({status})", status=status)
-            if code in _TOO_LONG_CODES or (status in (400, 413, 422) and _TOO_LONG_WORDS.search(text)):
-                rejected.code = _TOO_LONG
-            elif _CODE.fullmatch(code):
-                rejected.code = code
-            return rejected
+            return _rejected(status, text, code)
         case _:
             failed = Overloaded(text or f"the provider failed ({status})", retry_after_s=retry_after_s)
-            if (
-                status == 502
-            ):  # not the provider itself is overloaded, but what is behind it cannot be reached
+            if status == 502:  # what is behind the provider cannot be reached; it itself is not overloaded
                 failed.status = status
             return failed
+
+
+def _is_about_the_key(status: int, code: str) -> bool:
+    """Nearly always; but a wrong key may be a 400, and a 403 may be about the caller's words."""
+    return code in _BAD_KEYS if status == 400 else not (status == 403 and code in _POLICY)
+
+
+def _rejected(status: int, text: str, code: str) -> Rejected:
+    if status == 403:
+        return Rejected(text or "the provider's policy forbids this", code="content_policy_violation")
+    rejected = Rejected(text or f"the provider refused the request ({status})", status=status)
+    if code in _TOO_LONG_CODES or (status in (400, 413, 422) and _TOO_LONG_WORDS.search(text)):
+        rejected.code = _TOO_LONG
+    elif _CODE.fullmatch(code):
+        rejected.code = code
+    return rejected
 
 
 def _clean(text: str) -> str:

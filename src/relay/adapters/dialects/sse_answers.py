@@ -70,7 +70,7 @@ class Decoder:
         return events
 
     def close(self) -> Sequence[StreamEvent]:
-        """As `StreamDecoder.close`; what follows the end of the answer is ignored."""
+        """As `StreamDecoder.close`."""
         events: list[StreamEvent] = []
         if self._is_over:
             return events

@@ -109,6 +109,8 @@ def test_a_schema_that_is_not_touched_keeps_its_spelling() -> None:
         ("gemini-2.5-pro", Reasoning(effort="none"), {"thinkingBudget": 128}),
         ("gemini-2.5-flash", Reasoning(effort="low"), {"includeThoughts": True, "thinkingBudget": 1024}),
         ("gemini-2.5-flash", Reasoning(budget_tokens=99999), {"includeThoughts": True, "thinkingBudget": 24576}),
+        ("gemini-2.5-flash-lite", Reasoning(budget_tokens=9), {"includeThoughts": True, "thinkingBudget": 512}),
+        ("gemini-2.5-flash-lite", Reasoning(effort="none"), {"thinkingBudget": 0}),
     ],
 )  # fmt: skip
 def test_how_much_to_think_is_a_level_or_a_budget(model: str, asked_for: Reasoning, written: Any) -> None:

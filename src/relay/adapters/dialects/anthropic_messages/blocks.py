@@ -67,7 +67,7 @@ def _block(part: Text | Image | Audio | File | Thinking | ToolCall | ToolResult 
                 id=part.id,
                 name=part.name,
                 input=msgspec.Raw(part.arguments.encode()),
-                cache_control=_mark(part.cache),
+                cache_control=mark(part.cache),
             )
         case ToolResult():
             return _result(part)
@@ -78,11 +78,11 @@ def _block(part: Text | Image | Audio | File | Thinking | ToolCall | ToolResult 
 
 
 def _text(part: Text) -> wire.Block:
-    return wire.Block(type="text", text=part.text, cache_control=_mark(part.cache))
+    return wire.Block(type="text", text=part.text, cache_control=mark(part.cache))
 
 
 def _shown(part: Image | File) -> wire.Block:
-    block = wire.Block(type="image", source=_source(part), cache_control=_mark(part.cache))
+    block = wire.Block(type="image", source=_source(part), cache_control=mark(part.cache))
     if isinstance(part, File):
         block.type, block.title = "document", part.filename
     return block
@@ -103,7 +103,7 @@ def _result(result: ToolResult) -> wire.Block:
         type="tool_result",
         tool_use_id=result.call_id,
         is_error=True if result.is_error else None,
-        cache_control=_mark(result.cache),
+        cache_control=mark(result.cache),
     )
     match result.parts:
         case ():
@@ -115,7 +115,8 @@ def _result(result: ToolResult) -> wire.Block:
     return block
 
 
-def _mark(ttl: CacheTtl | None) -> wire.CacheControl | None:
+def mark(ttl: CacheTtl | None) -> wire.CacheControl | None:
+    """A caching mark; five minutes go without saying."""
     if ttl is None:
         return None
     return wire.CacheControl(type="ephemeral", ttl=None if ttl == "5m" else ttl)

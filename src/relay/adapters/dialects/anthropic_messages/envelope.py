@@ -2,7 +2,7 @@
 
 import msgspec
 
-from relay.adapters.dialects import lenient, splice
+from relay.adapters.dialects import splice
 from relay.adapters.dialects.anthropic_messages import wire
 from relay.adapters.dialects.anthropic_messages.families import default_max_tokens
 from relay.adapters.dialects.base import EditMembers, Envelope, Members, WireRequest
@@ -91,6 +91,6 @@ def _thoughtless(message: Members) -> Members | None:
 def _is_unsealed(block: msgspec.Raw) -> bool:
     try:
         read = _thought.decode(block)
-    except (msgspec.MsgspecError, UnicodeDecodeError, lenient.Undecodable):
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
     return read.type == "thinking" and not read.signature

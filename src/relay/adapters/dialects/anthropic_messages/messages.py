@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from relay.adapters.dialects.anthropic_messages import wire
+from relay.adapters.dialects.openai_chat.options import json_text
 from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     CacheTtl,
@@ -134,11 +135,6 @@ def _part(raw: msgspec.Raw, unplaced: Unplaced) -> Part:
             )
         case _:
             return Thinking(text="", sealed=block.data or "", origin=NAME if block.data else None)
-
-
-def json_text(raw: msgspec.Raw) -> JsonText:
-    """The text of a value as it was spelled; empty for null."""
-    return "" if raw == wire.NULL else bytes(raw).decode()
 
 
 def _text(block: wire.Block, unplaced: Unplaced) -> Text:

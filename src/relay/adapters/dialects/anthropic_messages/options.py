@@ -7,13 +7,14 @@ import msgspec
 
 from relay.adapters.dialects import splice
 from relay.adapters.dialects.anthropic_messages import wire
+from relay.adapters.dialects.anthropic_messages.blocks import mark
 from relay.adapters.dialects.anthropic_messages.families import default_max_tokens
-from relay.adapters.dialects.anthropic_messages.messages import NAME, Unplaced, json_text, ttl_of
+from relay.adapters.dialects.anthropic_messages.messages import NAME, Unplaced, ttl_of
 from relay.adapters.dialects.freeform import as_function
+from relay.adapters.dialects.openai_chat.options import json_text
 from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     EFFORTS,
-    CacheTtl,
     ChatRequest,
     Effort,
     HostedTool,
@@ -88,7 +89,7 @@ def written_tools(specs: Sequence[ToolSpec], hosted: Sequence[HostedTool]) -> li
             description=spec.description,
             input_schema=msgspec.Raw(spec.parameters.encode()),
             strict=spec.strict,
-            cache_control=_mark(spec.cache),
+            cache_control=mark(spec.cache),
         )
         for spec in specs
     ]
@@ -271,9 +272,3 @@ def written_output_config(reasoning: Reasoning | None, output: Output | None) ->
     if isinstance(output, JsonSchema):
         config.format = wire.Format(type="json_schema", schema=msgspec.Raw(output.schema.encode()))
     return None if config == wire.OutputConfig() else config
-
-
-def _mark(ttl: CacheTtl | None) -> wire.CacheControl | None:
-    if ttl is None:
-        return None
-    return wire.CacheControl(type="ephemeral", ttl=None if ttl == "5m" else ttl)

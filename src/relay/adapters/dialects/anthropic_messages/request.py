@@ -42,6 +42,7 @@ from relay.domain.chat import (
     Output,
     Part,
     Reasoning,
+    Refusal,
     Sampling,
     Text,
     Thinking,
@@ -274,6 +275,8 @@ def _part_losses(part: Part) -> Iterator[str]:
     match part:
         case Audio():
             yield "audio"
+        case Refusal():
+            yield "refusal"
         case Thinking(text=text) if text and not (part.origin == NAME and part.signature):
             yield "thinking"
         case Image(detail=detail) if detail not in (None, "auto"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import assert_never
 
 from msgspec import Raw
 
@@ -15,6 +16,7 @@ from relay.domain.chat import (
     File,
     Image,
     Message,
+    Opaque,
     Part,
     Refusal,
     Role,
@@ -103,8 +105,10 @@ def _kept(parts: Sequence[Part]) -> Iterator[Part]:
                 yield Thinking(text=said, origin=NAME)
             case Text() | Image() | ToolCall() | ToolResult():
                 yield part
-            case _:
+            case Audio() | File() | Opaque():
                 pass  # a loss, told by the request
+            case _:
+                assert_never(part)
 
 
 def _shown(message: Message, *, has_calls: bool) -> Iterator[Text | Image | Thinking]:
@@ -117,8 +121,12 @@ def _shown(message: Message, *, has_calls: bool) -> Iterator[Text | Image | Thin
                     yield part
             case ToolResult(parts=inner):
                 yield from (each for each in inner if isinstance(each, Text))
-            case _:
+            case ToolCall():
                 pass  # calls have a place of their own
+            case Refusal() | Audio() | File() | Opaque():
+                pass  # no arranged message has one
+            case _:
+                assert_never(part)
 
 
 def _written(part: Text | Image | Thinking) -> wire.ContentPart:

@@ -3,7 +3,7 @@
 Sources: https://ai.google.dev/gemini-api/docs/thinking, …/structured-output and …/function-calling.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -16,15 +16,16 @@ type ThinkingWord = Literal["level", "budget", "none"]
 class Family:
     """How models of a family are asked.
 
-    `thinking` is the word for how much to think: one of `levels`, or tokens between `min_budget` (0 where it can be
-    switched off) and `max_budget`. With `json_schema` schemas are JSON Schema, else OpenAPI's. `signed_calls` must
+    `thinking` is the word for how much to think: one of `levels`, or tokens between `min_budget` and `max_budget`,
+    or none where it `can_rest`. With `json_schema` schemas are JSON Schema, else OpenAPI's. `signed_calls` must
     have a signature; `result_media` may stand in a tool's result; `instructions` are taken apart from the talk.
     """
 
     thinking: ThinkingWord = "level"
     levels: tuple[Effort, ...] = ("minimal", "low", "medium", "high")
-    min_budget: int = 0
+    min_budget: int = 1
     max_budget: int = 0
+    can_rest: bool = False
     json_schema: bool = True
     signed_calls: bool = True
     result_media: bool = True
@@ -32,7 +33,10 @@ class Family:
 
 
 _NEWEST = Family()
-_FLASH_2_5 = Family(thinking="budget", max_budget=24_576, signed_calls=False, result_media=False)
+_FLASH_2_5 = Family(
+    thinking="budget", max_budget=24_576, can_rest=True, signed_calls=False, result_media=False
+)
+_FLASH_LITE_2_5 = replace(_FLASH_2_5, min_budget=512)
 _PRO_2_5 = Family(
     thinking="budget", min_budget=128, max_budget=32_768, signed_calls=False, result_media=False
 )
@@ -45,6 +49,7 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
     ("gemini-1.*", _OLD),
     ("gemini-2.0-*", _OLD),
     ("gemini-2.5-pro*", _PRO_2_5),
+    ("gemini-2.5-flash-lite*", _FLASH_LITE_2_5),
     ("gemini-2.5-*", _FLASH_2_5),
     ("gemini-3*-pro*", _WITHOUT_MINIMAL),
     ("gemini-3.7-flash*", _WITHOUT_MINIMAL),

@@ -209,8 +209,9 @@ def norm_reasoning(asked: Reasoning | None, family: Family) -> Reasoning | None:
     if family.thinking == "level":
         return Reasoning(effort=_nearest(effort_of(asked), family.levels))
     budget = asked.budget_tokens if asked.budget_tokens is not None else BUDGETS[effort_of(asked)]
-    bounded = min(max(budget, family.min_budget), family.max_budget)
-    return Reasoning(budget_tokens=bounded) if bounded else Reasoning(effort="none")
+    if budget == 0 and family.can_rest:
+        return Reasoning(effort="none")
+    return Reasoning(budget_tokens=min(max(budget, family.min_budget), family.max_budget))
 
 
 def reasoning_losses(asked: Reasoning | None, family: Family) -> Iterator[str]:

@@ -19,6 +19,7 @@ from relay.adapters.outbound.providers.corrected_backend import CorrectedBackend
 from relay.adapters.outbound.providers.discovery import HttpModelLister
 from relay.adapters.outbound.providers.fitting_backend import FittingBackend
 from relay.adapters.outbound.providers.quirks import Quirks, apply, edit_of, overlaid, with_system_prompt
+from relay.adapters.outbound.providers.refused_fields import RefusedFields
 from relay.adapters.outbound.providers.service_backend import HttpServiceBackend
 from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
 from relay.adapters.outbound.providers.token_counter import HttpTokenCounter
@@ -150,6 +151,7 @@ def _backend(spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectNa
         translating=replace(backend, passes_for=frozenset()),
         passes_for=backend.passes_for,
         quirks_of=lru_cache(MAX_KNOWN_MODELS)(lambda model: overlaid(_quirks_of(spec, model))),
+        refused=RefusedFields(endpoint.clock),
     )
 
 

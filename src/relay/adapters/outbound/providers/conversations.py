@@ -32,6 +32,8 @@ from relay.domain.chat import (
 
 _NINE = re.compile(r"[A-Za-z0-9]{9}")
 _CHAT: DialectName = "openai.chat"
+_OLLAMA: DialectName = "ollama.chat"
+_options = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,16 @@ def _answered(messages: Iterable[Message], text: str) -> Iterator[Message]:
         after_result = bool(results) and not says_more
 
 
+def _window(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
+    if not quirks.num_ctx:
+        return request, []
+    own = request.extras.get(_OLLAMA, {})
+    options = _options.decode(own.get("options", "{}"))
+    options.setdefault("num_ctx", msgspec.Raw(str(quirks.num_ctx).encode()))
+    own = {**own, "options": msgspec.json.encode(options).decode()}
+    return replace(request, extras={**request.extras, _OLLAMA: own}), []
+
+
 def _reasoning(request: ChatRequest, quirks: Quirks) -> tuple[ChatRequest, list[str]]:
     reasoning = request.reasoning
     if reasoning is None:
@@ -248,5 +260,6 @@ _STEPS: tuple[_Step, ...] = (
     _past_thinking,
     _call_ids,
     _after_results,
+    _window,
     _reasoning,
 )

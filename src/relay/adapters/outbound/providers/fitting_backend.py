@@ -1,7 +1,8 @@
 """A provider that wants conversations put in its own way: a `ChatBackend` around one.
 
 A client's own body passes as it is where bytes pass, unless there is something in it that its model would refuse:
-turns, a schema, or thoughts that the relay gave to the client, which are not always what this provider takes.
+turns, a schema, or thoughts that the relay gave to the client, which are not always what this provider takes. What
+a model turns out to refuse is left out of what is translated, as its caller cannot know better.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,8 +10,10 @@ from dataclasses import dataclass, replace
 
 from relay.adapters.outbound.providers.conversations import fitted
 from relay.adapters.outbound.providers.quirks import Quirks
+from relay.adapters.outbound.providers.refused_fields import RefusedFields, refused_field, without
 from relay.application.ports import ChatBackend, Exchange, OnDisconnect, Piece, UpstreamCall
-from relay.domain.chat import DialectName
+from relay.domain.chat import ChatRequest, DialectName
+from relay.domain.errors import Rejected
 
 _ROLES = (b'"system"', b'"developer"')
 _CALLS = (b'"tool_calls"', b'"tool_call_id"')
@@ -23,13 +26,15 @@ _SCHEMA = (b'"json_schema"',)
 class FittingBackend:
     """A `ChatBackend`. `translating` is the same provider as `backend`, but for never passing bytes.
 
-    `passes_for` are the dialects whose clients' bytes pass, `quirks_of` tells what a model wants.
+    `passes_for` are the dialects whose clients' bytes pass, `quirks_of` tells what a model wants, and `refused`
+    what it turned out not to take.
     """
 
     backend: ChatBackend
     translating: ChatBackend
     passes_for: frozenset[DialectName]
     quirks_of: Callable[[str], Quirks]
+    refused: RefusedFields
 
     @property
     def on_disconnect(self) -> OnDisconnect:
@@ -45,9 +50,22 @@ class FittingBackend:
 
     async def _fitted(self, call: UpstreamCall, quirks: Quirks) -> Exchange:
         found = fitted(call.original.decode(), quirks)
-        original = replace(call.original, decode=lambda: found.request)
-        exchange = await self.translating.open(replace(call, original=original))
-        return LosingExchange(exchange, found.losses) if found.losses else exchange
+        request, lost = without(found.request, self.refused.of(call.model))
+        try:
+            exchange = await self._translated(call, request)
+        except Rejected as error:
+            name = refused_field(error)
+            request, more = without(request, (name,) if name else ())
+            if not more:
+                raise
+            self.refused.remember(call.model, more[0])
+            exchange, lost = await self._translated(call, request), (*lost, *more)
+        losses = (*found.losses, *lost)
+        return LosingExchange(exchange, losses) if losses else exchange
+
+    def _translated(self, call: UpstreamCall, request: ChatRequest) -> Awaitable[Exchange]:
+        original = replace(call.original, decode=lambda: request)
+        return self.translating.open(replace(call, original=original))
 
 
 def _may_pass(body: bytes, quirks: Quirks) -> bool:

@@ -23,6 +23,8 @@ Changes of the conversation before it is written; see `conversations.py`:
                        where OpenRouter's `reasoning_details` are taken back, which are a stranger's anywhere else
     call_ids           "alnum9" where an id of a tool call is nine letters and digits
     after_results      what the assistant says between a tool's result and the user's next message
+    num_ctx            the window in tokens that an Ollama is asked for when the caller says none: it cuts longer
+                       prompts to its own, which may be small, and tells nobody
 
 Changes of the answer:
 
@@ -35,7 +37,7 @@ A provider that needs more needs a module of its own, not another word.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -65,6 +67,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     past_thinking: Literal["", "with_calls", "dropped", "sealed"] = ""
     call_ids: Literal["", "alnum9"] = ""
     after_results: str = ""
+    num_ctx: Annotated[int, msgspec.Meta(ge=0)] = 0
     thinking_tags: bool = False
 
     @property

@@ -22,5 +22,7 @@ class HttpTokenCounter:
         try:
             return read_count(await read_body(response))
         finally:
-            self.endpoint.bulkhead.leave()
-            await response.aclose()
+            try:
+                await response.aclose()
+            finally:
+                self.endpoint.bulkhead.leave()
