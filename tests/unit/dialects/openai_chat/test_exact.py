@@ -83,6 +83,16 @@ def test_what_openai_could_have_sent_passes(answer: bytes) -> None:
         with_message(reasoning="hm"),
         with_message(tool_calls=[CALL]),
         with_choice(message=MESSAGE | {"tool_calls": [CALL | {"id": None}]}, finish_reason="tool_calls"),
+        with_choice(
+            message=MESSAGE | {"tool_calls": [CALL | {"function": {"name": "f", "arguments": ""}}]},
+            finish_reason="tool_calls",
+        ),
+        with_choice(
+            message=MESSAGE | {"tool_calls": [CALL | {"function": {"name": "f", "arguments": {}}}]},
+            finish_reason="tool_calls",
+        ),
+        with_choice(index="0"),
+        body().replace(b"Hello.", b"Hell\xff."),
         b"{",
         b"[]",
         b'data: {"object":"chat.completion"}\n\n',

@@ -16,16 +16,23 @@ from relay.domain.errors import Malformed
 _chunks = msgspec.json.Decoder(wire.Chunk)
 
 
+def regular_chunk(data: bytes) -> wire.Chunk | None:
+    """The chunk, or whole answer, of JSON in which everything is of the type it should be; else `None`."""
+    try:
+        if not data.isascii():
+            data.decode()  # the decoder passes over what it does not read
+        return _chunks.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def read_chunk(data: bytes, *, is_error: bool = False) -> wire.Chunk:
     """The chunk of one event, or of a whole answer. `is_error` when the event is named so.
 
     Raises `Malformed`, or the provider's own failure when that is what the JSON holds and it holds no more.
     """
-    try:
-        if not data.isascii():
-            data.decode()  # the decoder passes over what it does not read
-        chunk = _chunks.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    chunk = regular_chunk(data)
+    if chunk is None:
         try:
             return _irregular(json_value(data), is_error=is_error)
         except RecursionError:

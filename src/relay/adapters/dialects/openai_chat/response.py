@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from relay.adapters.dialects import splice
 from relay.adapters.dialects.openai_chat import wire
-from relay.adapters.dialects.openai_chat.chunks import members_of, read_chunk
+from relay.adapters.dialects.openai_chat.chunks import members_of, read_chunk, regular_chunk
 from relay.adapters.dialects.openai_chat.reading import read_whole
 from relay.adapters.dialects.openai_chat.stream import Decoder
 from relay.adapters.dialects.openai_chat.usage import usage_in
@@ -68,9 +68,8 @@ def glance_exact(body: bytes) -> Sequence[StreamEvent] | None:
     """
     if _OBJECT.search(body, 0, _OBJECT_WITHIN_BYTES) is None:
         return None
-    try:
-        chunk = read_chunk(body)
-    except UpstreamError:
+    chunk = regular_chunk(body)
+    if chunk is None:
         return None
     usage = chunk.usage
     if not (chunk.id and chunk.model and chunk.created and isinstance(usage, dict)):
@@ -98,7 +97,7 @@ def _is_exact(choice: wire.Choice, index: int) -> bool:
         and (message.content is not None or bool(message.tool_calls))
         and not (message.reasoning_content or message.reasoning or message.annotations)
         and message.reasoning_details is None
-        and all(call.id and call.function for call in message.tool_calls or ())
+        and all(call.id and call.function and call.function.arguments for call in message.tool_calls or ())
         and (choice.finish_reason == "tool_calls") >= bool(message.tool_calls)
     )
 
