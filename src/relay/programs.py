@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from relay.adapters.inbound.cli.price_programs import PricePrograms
 from relay.adapters.inbound.cli.programs import (
     Checked,
     ExplainedName,
@@ -117,6 +118,12 @@ class CommandPrograms:
         except UnreadableRules as error:
             raise Refused(f"{file}: {error}") from None
         return ImportedOverrides(toml=toml, remarks=remarks)
+
+    def prices(self, settings: Settings) -> PricePrograms:
+        """As `Programs.prices`."""
+        from relay.price_programs import LocalPrices
+
+        return LocalPrices(settings, (), self._clock)
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:
         """As `Programs.models`."""

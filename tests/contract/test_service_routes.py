@@ -25,7 +25,7 @@ from tests.unit.inbound_http.listener import Listener, listening, served
 pytestmark = pytest.mark.anyio
 
 CATALOG = Catalog(
-    providers=(ProviderEntry(name="deepseek", kind="deepseek"), ProviderEntry(name="openai", kind="openai")),
+    providers=tuple(ProviderEntry(name=kind, kind=kind) for kind in ("deepseek", "openai", "cohere")),
     virtuals=(Alias(name="mod", target="openai/omni-moderation-latest"),),
 )
 MODERATION = {"id": "modr-1", "model": "omni-moderation-latest", "results": [{"flagged": False}]}
@@ -34,10 +34,12 @@ MODERATION = {"id": "modr-1", "model": "omni-moderation-latest", "results": [{"f
 def served_by(answer: Callable[[HttpRequest], Any], **options: Any) -> tuple[Listener, RecordingHttp]:
     """A listener in front of OpenAI's row, whose HTTP answers from `answer`."""
     http = RecordingHttp(answer)
-    specs = [configured(kind, {"api_key": "k-1"}, {}) for kind in ("deepseek", "openai")]
+    specs = [configured(entry.kind, {"api_key": "k-1"}, {}) for entry in CATALOG.providers]
     built = build_backends(specs, http=http, dialects=DIALECTS, clock=SystemClock(), environ={})
     services: dict[str, ServiceBackend] = {
-        name: found for name in ("deepseek", "openai") if (found := built.find_service(name)) is not None
+        entry.name: found
+        for entry in CATALOG.providers
+        if (found := built.find_service(entry.name)) is not None
     }
     return listening(catalog=CATALOG, services=services, **options), http
 
@@ -105,6 +107,19 @@ async def test_an_event_stream_passes_and_its_counts_are_read() -> None:
     answer = await post(listener, "/v1/images/generations", body)
     assert (answer.body, answer.headers["content-type"]) == (event, "text/event-stream")
     assert listener.books.ended[0].usage.counts() == {"input_tokens": 5, "output_tokens": 7}
+
+
+async def test_a_ranking_reaches_cohere_and_its_units_the_books() -> None:
+    ranking = {
+        "id": "1",
+        "results": [{"index": 0, "relevance_score": 0.9}],
+        "meta": {"billed_units": {"search_units": 1}},
+    }
+    listener, http = served_by(as_json(ranking))
+    answer = await post(listener, "/v1/rerank", {"model": "rerank-v3.5", "query": "q", "documents": ["d"]})
+    assert answer.json() == ranking
+    assert http.requests[0].url == "https://api.cohere.com/v2/rerank"
+    assert listener.books.ended[0].usage.counts() == {"requests": 1}
 
 
 async def test_a_provider_without_the_service_is_passed_over_and_said_so_where_it_is_the_only_one() -> None:

@@ -1,3 +1,5 @@
+"""What an attempt costs: by its usage, by what its provider reports, and by the operator's own prices."""
+
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from relay.adapters.inbound.cli.main import run
+from relay.adapters.inbound.cli.price_programs import PricePrograms
 from relay.adapters.inbound.cli.programs import (
     Checked,
     ExplainedName,
@@ -102,6 +103,9 @@ class FakePrograms:
     def import_overrides(self, file: Path) -> ImportedOverrides:
         self.asked.append(file)
         return ImportedOverrides(toml='[overrides."openai/a"]\ndisabled = true\n', remarks=("no price",))
+
+    def prices(self, settings: Settings) -> PricePrograms:
+        raise Refused("no prices here")
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:
         return self.models_known

@@ -55,7 +55,7 @@ class ImportPrices:
         layer = self.store.read()
         now_ms = self.clock.unix_ms()
         found = changes(layered(self.bundled, layer), newer, now_ms)
-        if wrong := set(accepted) - {change.name for change in found}:
+        if wrong := set(accepted) - {change.name for change in found if change.sort != "gone"}:
             raise UnknownChange(min(wrong))
         if check:
             return ImportedPrices(changes=found)

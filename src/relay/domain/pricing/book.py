@@ -80,12 +80,13 @@ def layered(lower: PriceBook, upper: PriceBook) -> PriceBook:
     """The sheets of both; of two for one model the one of the later look, and at a tie the upper."""
     sheets: dict[str, tuple[PriceSheet, ...]] = dict(lower.sheets)
     for kind, above in upper.sheets.items():
-        by_id = {sheet.id: sheet for sheet in sheets.get(kind, ())}
-        for sheet in above:
-            below = by_id.get(sheet.id)
-            if below is None or below.as_of <= sheet.as_of:
-                by_id[sheet.id] = sheet
-        sheets[kind] = tuple(by_id.values())
+        below = {sheet.id: sheet for sheet in sheets.get(kind, ())}
+        newer = {
+            sheet.id: sheet
+            for sheet in above
+            if sheet.id not in below or below[sheet.id].as_of <= sheet.as_of
+        }
+        sheets[kind] = (*newer.values(), *(sheet for sheet in below.values() if sheet.id not in newer))
     return PriceBook(
         sheets=sheets,
         version="+".join(filter(None, (lower.version, upper.version))),

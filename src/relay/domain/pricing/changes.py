@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from relay.domain.names import normalise
 from relay.domain.pricing.book import PriceBook
 from relay.domain.pricing.rates import Exact
 from relay.domain.pricing.sheet import DAY_MINUTES, Period, PriceSheet, Rule
@@ -72,7 +73,7 @@ def taken(layer: PriceBook, accepted: Collection[PriceChange], newer: PriceBook,
             after = change.after if change.before is None else _continued(change.before, change.after, at_ms)
             sheets.setdefault(change.kind, {})[change.model] = after
     return PriceBook(
-        sheets={kind: tuple(own.values()) for kind, own in sheets.items()},
+        sheets={kind: _distinct(tuple(own.values())) for kind, own in sheets.items()},
         as_of=max(layer.as_of, newer.as_of),
         sources=tuple(dict.fromkeys((*layer.sources, *newer.sources))),
     )
@@ -94,8 +95,7 @@ def _change(current: PriceBook, kind: str, new: PriceSheet, now_ms: int) -> Pric
     if not moves:
         return None
     sort: ChangeSort = "quarantined" if any(move.is_wild for move in moves) else "changed"
-    before = old if old.id == new.id else None
-    return PriceChange(kind=kind, model=new.id, sort=sort, moves=moves, before=before, after=new)
+    return PriceChange(kind=kind, model=new.id, sort=sort, moves=moves, before=old, after=new)
 
 
 def _instants(sheet: PriceSheet, now_ms: int) -> Iterator[int]:
@@ -121,7 +121,7 @@ def _is_wild(before: Exact | None, after: Exact | None) -> bool:
 
 def _named_rates(sheet: PriceSheet, at_ms: int) -> Iterator[tuple[str, Exact]]:
     for rule in _in_force(sheet.rules, at_ms):
-        suffix = "".join(f" [{key}={value}]" for key, value in rule.when) + _clock(rule.period)
+        suffix = conditions(rule)
         if rule.factor is not None:
             yield f"factor{suffix}", rule.factor
         for name, rate in rule.rates.items():
@@ -132,6 +132,11 @@ def _named_rates(sheet: PriceSheet, at_ms: int) -> Iterator[tuple[str, Exact]]:
 def _in_force(rules: Iterable[Rule], at_ms: int) -> Iterable[Rule]:
     """The last rule of each context and clock whose dates hold."""
     return {_place(rule): rule for rule in rules if rule.period.holds_by_date(at_ms)}.values()
+
+
+def conditions(rule: Rule) -> str:
+    """The context, hours and weekdays of a rule, each in brackets behind a blank; empty where there are none."""
+    return "".join(f" [{key}={value}]" for key, value in rule.when) + _clock(rule.period)
 
 
 def _clock(period: Period) -> str:
@@ -147,16 +152,17 @@ def clock_text(minute: int) -> str:
 
 
 def _continued(old: PriceSheet, new: PriceSheet, at_ms: int) -> PriceSheet:
-    """The newer sheet, found by the older one's names too.
+    """The newer sheet, found by the older one's names too if both are of one id.
 
     One without dates begins at `at_ms`, and leaves the older one's past and what it does not speak of.
     """
-    new = replace(
-        new,
-        ids=_both(new.ids, old.ids),
-        dated=_both(new.dated, old.dated),
-        globs=_both(new.globs, old.globs),
-    )
+    if old.id == new.id:
+        new = replace(
+            new,
+            ids=_both(new.ids, old.ids),
+            dated=_both(new.dated, old.dated),
+            globs=_both(new.globs, old.globs),
+        )
     if _is_dated(new) or old.is_free or new.is_free:
         return new
     before = {_place(rule): rule for rule in old.rules if rule.period.holds_by_date(at_ms)}
@@ -170,6 +176,20 @@ def _continued(old: PriceSheet, new: PriceSheet, at_ms: int) -> PriceSheet:
     )
     outlast = () if any(_has_clock(rule) for rule in new.rules) else tuple(filter(_has_clock, ended))
     return replace(new, rules=(*(rule for rule in ended if rule not in outlast), *begun, *outlast))
+
+
+def _distinct(sheets: tuple[PriceSheet, ...]) -> tuple[PriceSheet, ...]:
+    """The sheets, each name meaning one of them: its own id before all, then the first that has it."""
+    ids = {normalise(sheet.id) for sheet in sheets}
+    dated: set[str] = set()
+    kept: list[PriceSheet] = []
+    for sheet in sheets:
+        own = tuple(name for name in sheet.ids if normalise(name) not in ids)
+        free = tuple(name for name in sheet.dated if normalise(name) not in dated)
+        ids.update(map(normalise, own))
+        dated.update(map(normalise, free))
+        kept.append(replace(sheet, ids=own, dated=free))
+    return tuple(kept)
 
 
 def _both(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,3 +1,5 @@
+"""The project's own worked examples and policy cases, exact."""
+
 import json
 from collections.abc import Mapping
 from datetime import datetime

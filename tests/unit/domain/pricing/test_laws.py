@@ -1,3 +1,5 @@
+"""Laws of quotes, against a second implementation over fractions."""
+
 from collections.abc import Callable
 from fractions import Fraction
 from random import Random

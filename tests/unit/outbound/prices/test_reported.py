@@ -1,3 +1,5 @@
+"""What providers say they charged is read exactly, or not at all."""
+
 import pytest
 
 from relay.adapters.outbound.prices.reported import reported_pusd

@@ -1,3 +1,5 @@
+"""The price table as a file: it reads back as it was written, and refuses what could misprice."""
+
 import json
 from typing import Any
 

@@ -17,6 +17,7 @@ _COMMANDS = {
     "explain": "Tell where a name leads, and why.",
     "usage": "Report what was used.",
     "keys": "Create, list and revoke API keys.",
+    "prices": "Show prices, quote what a usage costs, and take prices from newer lists.",
     "config": "Check the configuration, and have a running relay take it over.",
 }
 _PACKAGE = "relay.adapters.inbound.cli"
@@ -64,7 +65,8 @@ def run(programs: Callable[[], object], arguments: Sequence[str] | None = None) 
     """Run one command with the `Programs` that `programs` loads when they are needed.
 
     They are not named as such here: with that type comes the domain, which `--version` and `--help` do without.
-    The exit code: 0 done, 1 failed, 2 usage, 3 not found, 4 configuration, 5 not reached, 130 interrupted.
+    The exit code: 0 done, 1 failed, 2 usage, 3 not found, 4 configuration, 5 not reached,
+    6 done with findings, 130 interrupted.
     """
     try:
         _relay.main(arguments, prog_name="relay", standalone_mode=False, obj=programs)

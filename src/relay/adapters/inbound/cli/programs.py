@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from relay.adapters.inbound.cli.price_programs import PricePrograms
 from relay.application.report_usage import ModelTotals, RequestsPage, RequestsQuery
 from relay.domain.keys import KeyRecord
 from relay.settings import Mistake, Settings
@@ -130,6 +131,10 @@ class Programs(Protocol):
 
     def import_overrides(self, file: Path) -> ImportedOverrides:
         """The rules of a file of model overrides, as sections."""
+        ...
+
+    def prices(self, settings: Settings) -> PricePrograms:
+        """The prices in force."""
         ...
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:

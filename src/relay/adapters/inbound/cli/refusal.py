@@ -1,7 +1,7 @@
 """How a command says that it cannot do what was asked, and with which exit code."""
 
-FAILED, NOT_FOUND, BAD_CONFIGURATION, NOT_REACHED = 1, 3, 4, 5
-"""Exit codes; 0 is done, 2 wrong usage, 130 interrupted."""
+FAILED, WRONG_USAGE, NOT_FOUND, BAD_CONFIGURATION, NOT_REACHED, WITH_FINDINGS = 1, 2, 3, 4, 5, 6
+"""Exit codes; 0 is done, 130 interrupted."""
 
 
 class Refused(Exception):

@@ -30,6 +30,7 @@ async def retrieve(
 
 @get(["/v1/responses/{response_id:str}/input_items", "/responses/{response_id:str}/input_items"])
 async def list_input(
+    *,
     response_id: FromPath[str],
     responses: NamedDependency[SkipValidation[ResponseStore]],
     caller: NamedDependency[SkipValidation[Caller]],

@@ -15,13 +15,14 @@ from relay.adapters.outbound.http.embedding_backend import HttpEmbeddingBackend
 from relay.adapters.outbound.http.endpoint import Endpoint
 from relay.adapters.outbound.http.interface import UpstreamHttp
 from relay.adapters.outbound.http.model_management import HttpModelManagement
+from relay.adapters.outbound.providers.choosing_backend import ChoosingBackend
 from relay.adapters.outbound.providers.corrected_backend import CorrectedBackend
 from relay.adapters.outbound.providers.discovery import HttpModelLister
 from relay.adapters.outbound.providers.fitting_backend import FittingBackend
 from relay.adapters.outbound.providers.quirks import Quirks, apply, edit_of, overlaid, with_system_prompt
 from relay.adapters.outbound.providers.refused_fields import RefusedFields
 from relay.adapters.outbound.providers.service_backend import HttpServiceBackend
-from relay.adapters.outbound.providers.spec import Auth, ProviderSpec
+from relay.adapters.outbound.providers.spec import Auth, ProviderSpec, by_responses
 from relay.adapters.outbound.providers.token_counter import HttpTokenCounter
 from relay.adapters.outbound.secrets import Key, find_key
 from relay.application.count_tokens import TokenCounter
@@ -87,7 +88,7 @@ def build_backends(
     counters: dict[str, TokenCounter] = {}
     for spec in specs:
         endpoint = _endpoint(spec, key_of(spec, environ), http, clock)
-        chat[normalise(spec.name)] = _backend(spec, endpoint, dialects)
+        chat[normalise(spec.name)] = _chosen_backend(spec, endpoint, dialects)
         if spec.embeddings:
             embedding[normalise(spec.name)] = _embedding_backend(spec, endpoint)
         if spec.services:
@@ -140,6 +141,18 @@ def _embedding_backend(spec: ProviderSpec, endpoint: Endpoint) -> HttpEmbeddingB
         dialects=tuple(EMBEDDING_DIALECTS[name] for name in spec.embeddings),
         passes_through=spec.pass_through,
         edit=lambda body, model: apply(body, (spec.embedding_quirks,)),
+    )
+
+
+def _chosen_backend(
+    spec: ProviderSpec, endpoint: Endpoint, dialects: Mapping[DialectName, Dialect]
+) -> ChatBackend:
+    """The provider's calls, by Responses where it has them and its chat does not do."""
+    chat = _backend(spec, endpoint, dialects)
+    if spec.responses is None:
+        return chat
+    return ChoosingBackend(
+        chat=chat, responses=_backend(by_responses(spec), endpoint, dialects), models=spec.responses
     )
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from relay.adapters.outbound.http.interface import DEFAULT_TIMEOUTS, ClientName, Timeouts
 from relay.adapters.outbound.http.request_head import is_callers_field
+from relay.adapters.outbound.providers.choosing_backend import ResponsesModels
 from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks
 from relay.adapters.outbound.providers.service_backend import ServiceEntry
 from relay.adapters.outbound.secrets import Secret
@@ -75,6 +76,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     base_url: str
     dialect: ChatDialectName
     path: str = ""
+    responses: ResponsesModels | None = None
     completions: CompletionDialectName | Literal[""] = ""
     discovery: Discovery
     auth: Auth = Auth()
@@ -148,6 +150,20 @@ def configured(
     if _is_own(spec.base_url, own):
         raise SpecError("this is the relay's own address: where does the provider listen?", key="base_url")
     return spec
+
+
+def by_responses(spec: ProviderSpec) -> ProviderSpec:
+    """The same provider as it is called by Responses: what its models take there says OpenAI's row for that."""
+    row = configured("openai-responses", {}, {})
+    return msgspec.structs.replace(
+        spec,
+        dialect=row.dialect,
+        completions="",
+        pass_through=row.pass_through,
+        quirks=row.quirks,
+        profiles=row.profiles,
+        responses=None,
+    )
 
 
 def found_in_environment(

@@ -64,6 +64,7 @@ _KEY = re.compile(
     rf"({'|'.join(sorted(_NAMES, key=len, reverse=True))})"
     rf"(?:_above_([0-9]+)k_tokens)?(?:_({'|'.join(_CONTEXTS)}))?"
 )
+_HOUR_STEP = Decimal("0.0001")
 _SEARCH = "search_context_cost_per_query"
 _SIZES = ("low", "medium", "high")
 
@@ -141,7 +142,9 @@ def _price(raw: msgspec.Raw, name: str) -> str:
     number = msgspec.json.decode(raw, type=Decimal | None)
     if not number:
         return ""
-    return plain(number, HOUR_S if name == "audio_hour" else CLASSES[name].per)
+    if name == "audio_hour":  # the list has a second's price, cut; vendors price hours or minutes
+        return plain((number * HOUR_S).quantize(_HOUR_STEP))
+    return plain(number, CLASSES[name].per)
 
 
 def _rate(name: str, steps: _Steps) -> Rate:
