@@ -28,6 +28,7 @@ from relay.adapters.inbound.http.server import serve as serve_api
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.adapters.outbound.http.clients import HttpClients
 from relay.adapters.outbound.memory.responses import InMemoryResponses
+from relay.adapters.outbound.memory.thoughts import InMemoryThoughts
 from relay.adapters.outbound.spool.reader import SpoolReader
 from relay.adapters.outbound.spool.spool import Spool
 from relay.adapters.outbound.storage.engine import Database
@@ -49,6 +50,7 @@ from relay.application.relay_embeddings import RelayEmbeddings
 from relay.application.relay_services import RelayServices
 from relay.application.settle_usage import SettleUsage
 from relay.application.supervision import Supervisor
+from relay.application.thinking_memory import ThinkingMemory
 from relay.configuration import Configuration, examine
 from relay.domain.catalog import Catalog, ProviderEntry
 from relay.live_providers import ConfiguredProviders, Environment, Providers, demo_providers
@@ -243,7 +245,12 @@ def _build_api(
     clock, ids = SystemClock(), UuidV7Ids()
     return create_api(
         relay_chat=RelayChat(
-            catalog=providers.catalog, backends=providers.backends, ledger=books.spool, clock=clock, ids=ids
+            catalog=providers.catalog,
+            backends=providers.backends,
+            ledger=books.spool,
+            clock=clock,
+            ids=ids,
+            thinking=ThinkingMemory(store=InMemoryThoughts(clock=clock)) if server.keep_thoughts else None,
         ),
         relay_embeddings=RelayEmbeddings(
             catalog=providers.catalog, backends=providers.backends, ledger=books.spool, clock=clock, ids=ids

@@ -1,10 +1,11 @@
 """The main use case: one chat call, from its name to its books."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from relay.application.attempts import Attempt, AttemptLimits, Attempts
-from relay.application.calls import ChatCall
+from relay.application.calls import Caller, ChatCall
 from relay.application.plan_call import Plan, PlanCall, Planner, plan_call, refuses_unthinking
 from relay.application.ports import (
     Backends,
@@ -18,8 +19,12 @@ from relay.application.ports import (
     Reply,
     UpstreamCall,
 )
+from relay.application.thinking_memory import ThinkingMemory
 from relay.domain.catalog import Catalog, ModelEntry, Target
+from relay.domain.chat import ChatRequest
 from relay.domain.errors import NoCandidate
+from relay.domain.events import PartStarted
+from relay.domain.thoughts import ThoughtsGathered
 from relay.domain.values import value
 
 
@@ -33,6 +38,7 @@ class RelayChat:
     clock: Clock
     ids: Ids
     limits: AttemptLimits = AttemptLimits()
+    thinking: ThinkingMemory | None = None
     plan_of: PlanCall = field(default_factory=Planner)
     attempts: Attempts = field(init=False)
 
@@ -57,23 +63,50 @@ class RelayChat:
         conversations = (
             (
                 target,
-                ChatConversation(
-                    call=_order(call, plan, target, catalog), backend=backend, reply=reply, hangup=hangup
-                ),
+                self._conversation(call, _order(call, plan, target, catalog), target, backend, reply, hangup),
             )
             for target, backend in live
         )
         await self.attempts(call, plan, conversations, reply, hangup)
 
+    def _conversation(
+        self,
+        call: ChatCall,
+        order: UpstreamCall,
+        target: Target,
+        backend: ChatBackend,
+        reply: Reply,
+        hangup: Hangup,
+    ) -> "ChatConversation":
+        thinking = self.thinking
+        if thinking is None:
+            return ChatConversation(call=order, backend=backend, reply=reply, hangup=hangup)
+        if not thinking.is_empty:
+            original = order.original
+            reminded = partial(_reminded, thinking, call.caller, target, original.decode)
+            order = replace(order, original=replace(original, decode=reminded))
+        remember = partial(thinking.remember, call.caller, target)
+        return ChatConversation(call=order, backend=backend, reply=reply, hangup=hangup, remember=remember)
+
+
+def _reminded(
+    thinking: ThinkingMemory, caller: Caller, target: Target, decode: Callable[[], ChatRequest]
+) -> ChatRequest:
+    return thinking.restore(caller, target, decode())
+
 
 @value
 class ChatConversation:
-    """A `Conversation`: the answer is passed on piece by piece from its first content on."""
+    """A `Conversation`: the answer is passed on piece by piece from its first content on.
+
+    `remember` is given what was thought in an answer that was read, once it is complete.
+    """
 
     call: UpstreamCall
     backend: ChatBackend
     reply: Reply
     hangup: Hangup
+    remember: Callable[[ThoughtsGathered], None] | None = None
 
     @property
     def stops_with_client(self) -> bool:
@@ -84,17 +117,17 @@ class ChatConversation:
         """As `Conversation.hold`."""
         exchange = await self.backend.open(self.call)
         attempt.accept(exchange)
-        meter, now = attempt.meter, attempt.clock.monotonic
+        see = _Seeing(attempt, gathers=self.remember is not None)
         held: list[Piece] = []
 
         def pass_on(piece: Piece) -> bool:
-            meter.see(piece.events, now())
+            see(piece)
             return self.hangup.happened or self.reply.pass_on(piece)
 
         while True:
             piece = await exchange.read()
-            meter.see(piece.events, now())
-            if not (meter.has_content or piece.last):
+            see(piece)
+            if not (attempt.meter.has_content or piece.last):
                 held.append(piece)
                 continue
             if held:
@@ -106,6 +139,8 @@ class ChatConversation:
                 await self.reply.write(piece)
             await exchange.flow(pass_on)
             await self.reply.catch_up()
+        if self.remember is not None and see.gathered is not None:
+            self.remember(see.gathered)
         if attempt.complete():
             await self.reply.finish(piece)
 
@@ -114,6 +149,28 @@ class ChatConversation:
         if not self.hangup.happened:
             for piece in pieces:
                 await self.reply.write(piece)
+
+
+class _Seeing:
+    """Looks at each piece: what it counts, and, where the answer is read, what was thought and called in it."""
+
+    __slots__ = ("_gathers", "_meter", "_now", "gathered")
+
+    def __init__(self, attempt: Attempt, *, gathers: bool) -> None:
+        self.gathered: ThoughtsGathered | None = None
+        self._meter = attempt.meter
+        self._now = attempt.clock.monotonic
+        self._gathers = gathers
+
+    def __call__(self, piece: Piece) -> None:
+        self._meter.see(piece.events, self._now())
+        if self._gathers and piece.raw is None:
+            for event in piece.events:
+                if self.gathered is not None:
+                    self.gathered.take(event)
+                elif isinstance(event, PartStarted) and event.kind in ("thinking", "tool_call"):
+                    self.gathered = ThoughtsGathered()
+                    self.gathered.take(event)
 
 
 def _order(call: ChatCall, plan: Plan, target: Target, catalog: Catalog) -> UpstreamCall:

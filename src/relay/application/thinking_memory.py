@@ -14,6 +14,11 @@ from relay.domain.thoughts import Thoughts, ThoughtsGathered, with_thoughts
 class ThoughtStore(Protocol):
     """A bounded memory: what was kept may be gone at any time."""
 
+    @property
+    def is_empty(self) -> bool:
+        """True while nothing is kept."""
+        ...
+
     def keep(self, owner: str, call_id: str, thoughts: Thoughts) -> None:
         """Keep what led to a call, in place of what was kept of one of this id."""
         ...
@@ -34,6 +39,11 @@ class ThinkingMemory:
         owner = owner_of(caller)
         for call_id, thoughts in gathered.of(target).items():
             self.store.keep(owner, call_id, thoughts)
+
+    @property
+    def is_empty(self) -> bool:
+        """True while there is nothing to remind anybody of."""
+        return self.store.is_empty
 
     def restore(self, caller: Caller, target: Target, request: ChatRequest) -> ChatRequest:
         """The request with what `target` thought; the same object where there is nothing to remind it of."""

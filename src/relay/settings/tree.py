@@ -19,7 +19,9 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """`[server]`: the API listener.
 
     `origins` are pages that may call it from a browser, and `hosts` names it may be called by, besides those that
-    always may. Of more than `max_in_flight` requests at a time the rest are told to come again.
+    always may. Of more than `max_in_flight` requests at a time the rest are told to come again. With
+    `keep_thoughts`, what models thought before they called tools is kept in memory for a while, for clients that
+    cannot carry it.
     """
 
     host: Text = "127.0.0.1"
@@ -28,6 +30,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     origins: tuple[Text, ...] = ()
     hosts: tuple[Text, ...] = ()
     max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 256
+    keep_thoughts: bool = True
 
 
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

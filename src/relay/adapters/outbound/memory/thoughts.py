@@ -21,6 +21,11 @@ class InMemoryThoughts:
     _kept: OrderedDict[_Place, tuple[float, Thoughts]] = field(default_factory=OrderedDict, init=False)
     _size_bytes: int = field(default=0, init=False)
 
+    @property
+    def is_empty(self) -> bool:
+        """As `ThoughtStore.is_empty`."""
+        return not self._kept
+
     def keep(self, owner: str, call_id: str, thoughts: Thoughts) -> None:
         """As `ThoughtStore.keep`."""
         self._drop((owner, call_id))
