@@ -43,6 +43,8 @@ SAID_HERE = {
     "pyproject.toml": "packaging and every tool's configuration",
     "requirements.txt": "exact versions with hashes, for an image (written by `make lock`)",
     "src": "what is installed",
+    "src/relay/adapters/outbound/prices/bundled.NOTICE.txt": "licences of the lists that bundled.json is from",
+    "src/relay/adapters/outbound/prices/bundled.json": "the bundled prices (written by tools/prices.py)",
     "tests": "all of it real but the providers",
     "tests/architecture": "the repository itself: imports, sizes, words, documents, pins, the wheel",
     "tests/conformance": "what clients rely on, number by number, against the real process",

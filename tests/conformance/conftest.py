@@ -72,6 +72,25 @@ def upstream(place: Place) -> ScriptedUpstream:
     return place.upstream
 
 
+@pytest.fixture(scope="module")
+def claude(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A relay with Anthropic beside two others, all of them the scripted one."""
+    models = ["basic", "tools", "think", "image"]
+    upstream = place.upstream
+    providers = {
+        "ant": {"kind": "anthropic", "base_url": upstream.base_url, "api_key": "sk-test", "models": models},
+        "up": {
+            "kind": "openai-compatible",
+            "base_url": upstream.openai_url,
+            "api_key": "k",
+            "models": models,
+        },
+        "oll": {"kind": "ollama", "base_url": upstream.base_url, "models": models},
+    }
+    with relay_with(place, tmp_path_factory.mktemp("claude"), {"providers": providers}) as api:
+        yield api
+
+
 @contextmanager
 def relay_with(place: Place, folder: Path, settings: Mapping[str, Toml]) -> Iterator[Api]:
     """A relay of its own in the folder; the stub, when that is what is tested."""

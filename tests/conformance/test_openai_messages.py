@@ -1,92 +1,35 @@
-"""Anthropic's messages, and Anthropic as a provider, as the checklist of the OpenAI routes has them."""
+"""Anthropic's messages, as the checklist of the OpenAI routes has them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import anthropic
 import pytest
 
-from tests.conformance.asking import HELLO, TEXT, chat, message_of, streamed_or_whole
+from tests.conformance.asking import HELLO, TEXT
 from tests.conformance.conftest import Place, relay_with
-from tests.conformance.wire import Answer, Api
+from tests.conformance.saying import content_of, error_of, events_of, every_provider, say, sent
+from tests.conformance.wire import Api
 from tests.support.declarations import WEATHER
 from tests.support.official_clients import anthropic_client
 from tests.support.process import run_cli
+from tests.support.relay_toml import Toml
 from tests.support.upstream import ScriptedUpstream
 
 pytestmark = pytest.mark.e2e
 
-PROVIDERS = ("ant", "up", "oll")
-every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 PATHS = ("/v1/chat/completions", "/v1/messages", "/v1/responses")
-TOOL = {"name": "weather", "input_schema": WEATHER["function"]["parameters"]}
-
-
-@pytest.fixture(scope="module")
-def claude(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A relay with Anthropic beside the others, all of them the scripted one."""
-    models = ["basic", "tools", "think", "image"]
-    upstream = place.upstream
-    providers = {
-        "ant": {"kind": "anthropic", "base_url": upstream.base_url, "api_key": "sk-test", "models": models},
-        "up": {
-            "kind": "openai-compatible",
-            "base_url": upstream.openai_url,
-            "api_key": "k",
-            "models": models,
-        },
-        "oll": {"kind": "ollama", "base_url": upstream.base_url, "models": models},
-    }
-    with relay_with(place, tmp_path_factory.mktemp("claude"), {"providers": providers}) as api:
-        yield api
-
-
-def say(api: Api, model: str, **options: Any) -> Answer:
-    """A message, of one greeting unless `messages` are given."""
-    return api.post("/v1/messages", {"model": model, "max_tokens": 1024, "messages": HELLO, **options})
-
-
-def content_of(answer: Answer) -> list[Any]:
-    """The blocks of a good whole message."""
-    assert answer.status == 200
-    content: list[Any] = answer.json["content"]
-    return content
-
-
-def events_of(answer: Answer) -> list[Any]:
-    """The events of a good stream, each with its type in the `event:` line as well."""
-    assert answer.status == 200
-    *frames, rest = answer.body.decode().split("\n\n")
-    assert rest == ""
-    told = [frame.split("\n") for frame in frames if not frame.startswith(":")]
-    events = [json.loads(data.removeprefix("data: ")) for _, data in told]
-    assert [name for name, _ in told] == [f"event: {event['type']}" for event in events]
-    return events
-
-
-def error_of(answer: Answer) -> Any:
-    """What an error in Anthropic's envelope says."""
-    assert answer.json["type"] == "error"
-    assert set(answer.json["error"]) == {"type", "message"}
-    return answer.json["error"]
-
-
-def sent(upstream: ScriptedUpstream) -> Any:
-    """The body that reached the provider last."""
-    return upstream.ledger.chats[-1].body
+FUNCTION: Any = WEATHER["function"]
+TOOL = {"name": "weather", "input_schema": FUNCTION["parameters"]}
 
 
 @pytest.fixture(scope="module")
 def keyed(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, str]]:
     """A relay that wants a key, and one that it takes."""
     folder = tmp_path_factory.mktemp("keyed")
-    provider = {
-        "kind": "ollama",
-        "base_url": place.upstream.base_url,
-        "models": ["basic"],
-    }
-    settings = {"providers": {"oll": provider}, "auth": {"mode": "keys"}}
+    provider: Toml = {"kind": "ollama", "base_url": place.upstream.base_url, "models": ["basic"]}
+    settings: Mapping[str, Toml] = {"providers": {"oll": provider}, "auth": {"mode": "keys"}}
     if place.relay is None:
         yield place.api, "none"
         return
@@ -144,121 +87,6 @@ def test_every_message_has_the_id_that_anthropics_client_looks_for(claude: Api) 
     assert raised.value.request_id == raised.value.response.headers["request-id"]
 
 
-@pytest.mark.conformance("openai", 30)
-def test_instructions_reach_anthropic_as_its_system(claude: Api, upstream: ScriptedUpstream) -> None:
-    chat(claude, "ant/basic", messages=[{"role": "developer", "content": "be brief"}, *HELLO])
-    assert (sent(upstream)["system"], sent(upstream)["messages"]) == ("be brief", HELLO)
-
-
-@pytest.mark.conformance("openai", 33)
-@pytest.mark.parametrize("provider", ["ant", "oll"])
-def test_an_inline_picture_reaches_anthropic_with_its_type(
-    claude: Api, upstream: ScriptedUpstream, provider: str
-) -> None:
-    data = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
-    part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
-    message_of(chat(claude, f"{provider}/image", messages=[{"role": "user", "content": [part]}]))
-    [message] = sent(upstream)["messages"]
-    if provider == "ant":
-        source = {"type": "base64", "media_type": "image/png", "data": data}
-        assert message["content"] == [{"type": "image", "source": source}]
-    else:
-        assert message["images"] == [data]
-
-
-@pytest.mark.conformance("openai", 35)
-def test_a_limit_has_anthropics_name(claude: Api, upstream: ScriptedUpstream) -> None:
-    chat(claude, "ant/basic", max_completion_tokens=7)
-    assert sent(upstream)["max_tokens"] == 7
-    assert "max_completion_tokens" not in sent(upstream)
-
-
-@pytest.mark.conformance("openai", 37)
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/api/chat"])
-def test_anthropic_gets_a_limit_though_none_was_given(
-    claude: Api, upstream: ScriptedUpstream, path: str
-) -> None:
-    assert claude.post(path, {"model": "ant/basic", "messages": HELLO}).status == 200
-    assert sent(upstream)["max_tokens"] >= 4096
-
-
-@pytest.mark.conformance("openai", 46)
-@streamed_or_whole
-def test_what_anthropic_read_from_its_cache_is_among_the_tokens_of_the_prompt(
-    claude: Api, stream: bool
-) -> None:
-    model = "ant/basic?input_tokens=100&cached_tokens=80"
-    answer = chat(claude, model, stream=stream, stream_options={"include_usage": True} if stream else None)
-    usage = answer.chunks[-1]["usage"] if stream else answer.json["usage"]
-    assert usage["prompt_tokens"] == 100
-    assert usage["prompt_tokens_details"]["cached_tokens"] == 80
-
-
-@pytest.mark.conformance("openai", 76)
-def test_ids_of_calls_are_cleaned_for_anthropic_and_kept_for_the_client(
-    claude: Api, upstream: ScriptedUpstream
-) -> None:
-    function = {"name": "weather", "arguments": "{}"}
-    turns = [
-        *HELLO,
-        {
-            "role": "assistant",
-            "tool_calls": [{"id": "call_a|b", "type": "function", "function": function}],
-        },
-        {"role": "tool", "tool_call_id": "call_a|b", "content": "4"},
-    ]
-    message_of(chat(claude, "ant/basic", messages=turns, tools=[WEATHER]))
-    call, result = (turn["content"][0] for turn in sent(upstream)["messages"][1:])
-    assert call["id"] == result["tool_use_id"]
-    assert call["id"].replace("_", "").isalnum()
-    [own] = message_of(chat(claude, "ant/tools", tools=[WEATHER]))["tool_calls"]
-    turns[1]["tool_calls"][0]["id"] = turns[2]["tool_call_id"] = own["id"]
-    message_of(chat(claude, "ant/basic", messages=turns, tools=[WEATHER]))
-    assert sent(upstream)["messages"][1]["content"][0]["id"] == own["id"]
-
-
-@pytest.mark.conformance("openai", 78)
-@pytest.mark.parametrize(
-    ("choice", "told"),
-    [
-        ("required", {"type": "any"}),
-        ({"type": "function", "function": {"name": "weather"}}, {"type": "tool", "name": "weather"}),
-        ("none", {"type": "none"}),
-        ("auto", {"type": "auto"}),
-    ],
-    ids=str,
-)
-def test_a_choice_of_tools_is_said_in_anthropics_words(
-    claude: Api, upstream: ScriptedUpstream, choice: Any, told: Any
-) -> None:
-    chat(claude, "ant/basic", tools=[WEATHER], tool_choice=choice)
-    assert sent(upstream)["tool_choice"] == told
-
-
-@pytest.mark.conformance("openai", 79)
-def test_one_call_at_a_time_is_said_in_anthropics_words(claude: Api, upstream: ScriptedUpstream) -> None:
-    chat(claude, "ant/basic", tools=[WEATHER], parallel_tool_calls=False)
-    assert sent(upstream)["tool_choice"]["disable_parallel_tool_use"] is True
-
-
-@pytest.mark.conformance("openai", 80)
-def test_results_of_one_turn_reach_anthropic_together_and_first(
-    claude: Api, upstream: ScriptedUpstream
-) -> None:
-    calls = [
-        {"id": f"c{number}", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
-        for number in range(3)
-    ]
-    results = [{"role": "tool", "tool_call_id": call["id"], "content": call["id"]} for call in calls]
-    more = {"role": "user", "content": "and?"}
-    turns = [*HELLO, {"role": "assistant", "tool_calls": calls}, *results, more]
-    message_of(chat(claude, "ant/basic", messages=turns, tools=[WEATHER]))
-    last = sent(upstream)["messages"][-1]
-    assert last["role"] == "user"
-    assert [block["type"] for block in last["content"]] == ["tool_result"] * 3 + ["text"]
-    assert [block["content"] for block in last["content"][:3]] == ["c0", "c1", "c2"]
-
-
 @pytest.mark.conformance("openai", 23)
 def test_the_list_parses_with_anthropic_python(claude: Api) -> None:
     with anthropic_client(claude.url) as client:
@@ -310,6 +138,8 @@ def test_thoughts_end_before_the_text_begins(claude: Api, provider: str) -> None
                 assert kind == "signature_delta" or kind == f"{open_block}_delta"
             case "content_block_stop":
                 open_block = ""
+            case _:
+                pass
     assert kinds == ["thinking", "text"]
 
 

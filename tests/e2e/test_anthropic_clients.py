@@ -26,10 +26,11 @@ NUMBERED = "000 001 002 003 "
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 streamed = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 
+FUNCTION: Any = WEATHER["function"]
 TOOL: dict[str, Any] = {
-    "name": WEATHER["function"]["name"],
-    "description": WEATHER["function"].get("description", ""),
-    "input_schema": WEATHER["function"]["parameters"],
+    "name": FUNCTION["name"],
+    "description": FUNCTION["description"],
+    "input_schema": FUNCTION["parameters"],
 }
 
 

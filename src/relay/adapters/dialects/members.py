@@ -92,10 +92,15 @@ def number(value: Raw | None) -> float | None:
 
 def count(value: Raw | None) -> int | None:
     """A count; `None` for one that cannot be true."""
-    found = number(value)
-    if found is None or not 0 <= found <= MAX_COUNT or found != int(found):
+    return counted(number(value))
+
+
+def counted(found: object) -> int | None:
+    """A decoded value as a count; `None` for one that cannot be true."""
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= MAX_COUNT:
         return None
-    return int(found)
+    whole = int(found)
+    return whole if whole == found else None
 
 
 def is_true(value: Raw | None) -> bool:

@@ -4,11 +4,12 @@ The prompt's count includes what was cached and leaves out what tools added, the
 total has all four (https://ai.google.dev/api/generate-content#UsageMetadata). A count of zero is left out there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+import msgspec
 from msgspec import Raw
 
-from relay.adapters.dialects.members import count, items, members, text
+from relay.adapters.dialects.members import counted
 from relay.domain.usage import Usage
 
 _PROMPT: Mapping[str, str] = {
@@ -26,26 +27,48 @@ _DETAILS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+class _Report(msgspec.Struct, rename="camel"):
+    """One of these comes with every piece of a stream; no member is trusted to have its type."""
+
+    prompt_token_count: object = None
+    cached_content_token_count: object = None
+    candidates_token_count: object = None
+    tool_use_prompt_token_count: object = None
+    thoughts_token_count: object = None
+    total_token_count: object = None
+    prompt_tokens_details: object = None
+    cache_tokens_details: object = None
+    candidates_tokens_details: object = None
+
+
+_report = msgspec.json.Decoder(_Report)
+
+
 def usage_in(report: Raw | None) -> Usage | None:
     """The vector of one report; `None` when it counts nothing."""
-    told = members(report)
-    prompt, tools = count(told.get("promptTokenCount")), count(told.get("toolUsePromptTokenCount"))
-    spoken, thought = count(told.get("candidatesTokenCount")), count(told.get("thoughtsTokenCount"))
-    total = count(told.get("totalTokenCount"))
+    if (told := _told(report)) is None:
+        return None
+    prompt, tools = counted(told.prompt_token_count), counted(told.tool_use_prompt_token_count)
+    spoken, thought = counted(told.candidates_token_count), counted(told.thoughts_token_count)
+    total = counted(told.total_token_count)
     counts: dict[str, int] = {}
     if prompt is not None or tools is not None:
         counts["input_tokens"] = (prompt or 0) + (tools or 0)
     if tools is not None:
         counts["input_tool_tokens"] = tools
-    if (cached := count(told.get("cachedContentTokenCount"))) is not None:
+    if (cached := counted(told.cached_content_token_count)) is not None:
         counts["cache_read_tokens"] = cached
     if thought is not None:
         counts["output_reasoning_tokens"] = thought
     if spoken is not None or thought is not None or (total is not None and "input_tokens" in counts):
         known = (spoken or 0) + (thought or 0)
         counts["output_tokens"] = max(known, (total or 0) - counts.get("input_tokens", total or 0))
-    for name, classes in _DETAILS.items():
-        for modality, number in _by_modality(told.get(name)).items():
+    for classes, details in (
+        (_PROMPT, told.prompt_tokens_details),
+        (_CACHE, told.cache_tokens_details),
+        (_ANSWER, told.candidates_tokens_details),
+    ):
+        for modality, number in _by_modality(details):
             if modality in classes:
                 counts[classes[modality]] = counts.get(classes[modality], 0) + number
     return Usage.from_counts(counts) if counts else None
@@ -81,11 +104,14 @@ def _within(part: int | None, whole: int | None) -> int | None:
     return None if part is None or whole is None else min(part, whole)
 
 
-def _by_modality(details: Raw | None) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for raw in items(details):
-        detail = members(raw)
-        if (number := count(detail.get("tokenCount"))) is not None:
-            modality = text(detail.get("modality"))
-            found[modality] = found.get(modality, 0) + number
-    return found
+def _told(report: Raw | None) -> _Report | None:
+    try:
+        return None if report is None else _report.decode(report)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _by_modality(details: object) -> Iterator[tuple[str, int]]:
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict) and (number := counted(detail.get("tokenCount"))) is not None:
+            yield str(detail.get("modality")), number

@@ -10,8 +10,8 @@ from relay.adapters.outbound.prices.table import TableInvalid, read_table
 class _Opening(msgspec.Struct):
     """What tells the lists apart that are JSON objects."""
 
-    format: msgspec.Raw | None = None
-    data: msgspec.Raw | None = None
+    format: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw = msgspec.Raw()
 
 
 def imported(data: bytes, as_of: str) -> Imported:
@@ -26,12 +26,12 @@ def imported(data: bytes, as_of: str) -> Imported:
         opening = msgspec.json.decode(data, type=_Opening)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise ListUnreadable("not JSON") from None
-    if opening.format is not None:
+    if opening.format:
         try:
             return Imported(book=read_table(data))
         except TableInvalid as error:
             raise ListUnreadable(str(error)) from None
-    if opening.data is not None:
+    if opening.data:
         return openrouter.imported(data, as_of, "OpenRouter's list of models")
     found = litellm.imported(data, as_of, "LiteLLM's map of model prices")
     if not found.book.sheets:

@@ -7,7 +7,7 @@ from decimal import Context, Decimal, Inexact
 from relay.domain.names import normalise
 from relay.domain.pricing import PriceBook, PriceInvalid, PriceSheet, checked
 
-MAX_EXPONENT = 18
+MAX_EXPONENT = 19
 """Prices of more digits before or behind the point are a list's mistake."""
 
 _EXACT = Context(prec=4 * MAX_EXPONENT, traps=[Inexact])
