@@ -37,6 +37,7 @@ SAID_HERE = {
     "docs/adr": "decisions, one page each, with how we would notice that one was wrong",
     "docs/architecture.md": "this page",
     "docs/performance.md": "what it costs beside other gateways (written by `make bench`)",
+    "tests/e2e/agents/package.json": "the coding agents that are put to the running relay",
     "migrations": "the database schema, revision by revision (shipped inside the wheel)",
     "migrations/script.py.mako": "what a new revision begins as",
     "migrations/versions": "the revisions, in order",

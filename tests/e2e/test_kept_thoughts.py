@@ -56,7 +56,8 @@ def asked_of_openai(relay: ServerProcess, messages: list[Any]) -> Any:
 
 
 def asked_of_ollama(relay: ServerProcess, messages: list[Any]) -> Any:
-    answer = ollama_client(relay.url).chat(model="ant/claude-x", messages=messages, tools=[WEATHER])
+    with ollama_client(relay.url) as client:
+        answer = client.chat(model="ant/claude-x", messages=messages, tools=[WEATHER])
     return answer.message.model_dump(exclude_none=True, exclude={"thinking"})
 
 

@@ -21,7 +21,6 @@ from relay.application.ports import (
 )
 from relay.application.thinking_memory import ThinkingMemory
 from relay.domain.catalog import Catalog, ModelEntry, Target
-from relay.domain.chat import ChatRequest
 from relay.domain.errors import NoCandidate
 from relay.domain.events import PartStarted
 from relay.domain.thoughts import ThoughtsGathered
@@ -60,39 +59,27 @@ class RelayChat:
         ]
         if not live:
             raise NoCandidate(plan.name, tuple(f"{target} has no backend" for target in plan.targets))
-        conversations = (
-            (
-                target,
-                self._conversation(call, _order(call, plan, target, catalog), target, backend, reply, hangup),
+
+        def conversation(target: Target, backend: ChatBackend) -> ChatConversation:
+            order, remember, thinking = _order(call, plan, target, catalog), None, self.thinking
+            if thinking is not None:
+                order = _reminded(order, thinking, call.caller, target)
+                remember = partial(thinking.remember, call.caller, target)
+            return ChatConversation(
+                call=order, backend=backend, reply=reply, hangup=hangup, remember=remember
             )
-            for target, backend in live
-        )
+
+        conversations = ((target, conversation(target, backend)) for target, backend in live)
         await self.attempts(call, plan, conversations, reply, hangup)
 
-    def _conversation(
-        self,
-        call: ChatCall,
-        order: UpstreamCall,
-        target: Target,
-        backend: ChatBackend,
-        reply: Reply,
-        hangup: Hangup,
-    ) -> "ChatConversation":
-        thinking = self.thinking
-        if thinking is None:
-            return ChatConversation(call=order, backend=backend, reply=reply, hangup=hangup)
-        if not thinking.is_empty:
-            original = order.original
-            reminded = partial(_reminded, thinking, call.caller, target, original.decode)
-            order = replace(order, original=replace(original, decode=reminded))
-        remember = partial(thinking.remember, call.caller, target)
-        return ChatConversation(call=order, backend=backend, reply=reply, hangup=hangup, remember=remember)
 
-
-def _reminded(
-    thinking: ThinkingMemory, caller: Caller, target: Target, decode: Callable[[], ChatRequest]
-) -> ChatRequest:
-    return thinking.restore(caller, target, decode())
+def _reminded(order: UpstreamCall, thinking: ThinkingMemory, caller: Caller, target: Target) -> UpstreamCall:
+    """The order with what its target thought in earlier turns, in case its request is read at all."""
+    if thinking.is_empty:
+        return order
+    decode = order.original.decode
+    original = replace(order.original, decode=lambda: thinking.restore(caller, target, decode()))
+    return replace(order, original=original)
 
 
 @value

@@ -113,3 +113,12 @@ def test_no_header_breaks_the_reading_of_a_wait(seconds: str, milliseconds: str)
 def test_a_wait_counts_only_with_statuses_that_pass(status: int, expected: float | None) -> None:
     failure = refusal(status, {"retry-after": "7"}, ProviderFault(), now_s=NOW_S)
     assert failure.retry_after_s == expected
+
+
+def test_a_wait_in_the_body_counts_where_no_header_says_one() -> None:
+    fault = ProviderFault(message="slow down", retry_after_s=7.5)
+    assert refusal(429, {}, fault, now_s=0.0).retry_after_s == 7.5
+    assert refusal(429, {"retry-after": "2"}, fault, now_s=0.0).retry_after_s == 2.0
+    assert refusal(400, {}, fault, now_s=0.0).retry_after_s is None
+    absurd = ProviderFault(message="slow down", retry_after_s=1e9)
+    assert refusal(429, {}, absurd, now_s=0.0).retry_after_s == MAX_RETRY_AFTER_S

@@ -28,6 +28,8 @@ type Edit = Callable[[bytes, str], tuple[bytes, tuple[str, ...]]]
 type ReadFault = Callable[[bytes], ProviderFault]
 """What an error body says, in the dialect of the call."""
 
+MAX_KEPT_HEADS = 1024
+
 USER_AGENT = f"llm-relay/{__version__}"
 
 
@@ -100,6 +102,8 @@ class Endpoint:
             **self.auth,
         }
         head = RequestHead(method, f"{self.base_url}{path}", headers, client=self.client)
+        if len(self._heads) >= MAX_KEPT_HEADS:  # some dialects have the model in the path
+            self._heads.clear()
         self._heads[method, path] = head
         return head
 

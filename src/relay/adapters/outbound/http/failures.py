@@ -27,7 +27,7 @@ def refusal(status: int, headers: Mapping[str, str], fault: ProviderFault, *, no
     elif status == 400 and _BAD_KEY.search(fault.message):
         failure = upstream_failure(401)
     else:
-        wait_s = retry_after_s(headers, now_s) if _may_wait(status) else None
+        wait_s = _wait_s(headers, fault, now_s) if _may_wait(status) else None
         failure = upstream_failure(status, fault.message, fault.code, retry_after_s=wait_s)
     failure.provider_status = status
     return failure
@@ -47,6 +47,13 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
         at_s = _unix_s(text)
         wait_s = None if at_s is None else max(0.0, at_s - now_s)
     return None if wait_s is None else min(wait_s, MAX_RETRY_AFTER_S)
+
+
+def _wait_s(headers: Mapping[str, str], fault: ProviderFault, now_s: float) -> float | None:
+    """What the headers say, or else the body, as Google's do (`google.rpc.RetryInfo`)."""
+    if (wait_s := retry_after_s(headers, now_s)) is not None or fault.retry_after_s is None:
+        return wait_s
+    return min(max(fault.retry_after_s, 0.0), MAX_RETRY_AFTER_S)
 
 
 def _may_wait(status: int) -> bool:

@@ -34,6 +34,11 @@ from relay.domain.catalog import ModelEntry
 from relay.domain.chat import DialectName
 from relay.domain.names import normalise
 
+_PLAIN_TOOL_NAMES: frozenset[DialectName] = frozenset(
+    {"openai.chat", "openai.responses", "anthropic.messages", "gemini.generate", "cohere.v2"}
+)
+"""The dialects in which a tool's name is letters, digits, `_` and `-`, and 64 of them at most in every one."""
+
 MAX_KNOWN_MODELS = 1024
 """For so many models of a provider it is remembered which of its profiles are theirs."""
 
@@ -192,7 +197,7 @@ def _corrected_backend(
         thinks_in_text=lru_cache(MAX_KNOWN_MODELS)(
             lambda model: any(quirks.thinking_tags for quirks in quirks_of(model))
         ),
-        plain_tool_names=spec.dialect == "openai.chat",
+        plain_tool_names=spec.dialect in _PLAIN_TOOL_NAMES,
     )
 
 

@@ -22,7 +22,9 @@ from relay.domain.events import PartEnded, StreamEvent
 LOST_CITATIONS = "annotations"
 """The loss that is told where a client's dialect has no place for what an answer cites."""
 
-_CITING: DialectName = "openai.chat"
+_CHAT: DialectName = "openai.chat"
+_CITING: frozenset[DialectName] = frozenset({"openai.chat", "openai.responses", "anthropic.messages"})
+"""The dialects of clients that say what an answer rests on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class CorrectedBackend:
             call = _asking(call, names.written(request))
         corrections = self._corrections(call, request, names)
         exchange = await self.translating.open(call)
-        may_lose = call.original.dialect != _CITING
+        may_lose = call.original.dialect not in _CITING
         return CorrectedExchange(exchange, corrections, may_lose) if corrections or may_lose else exchange
 
     def _may_pass(self, call: UpstreamCall) -> bool:
@@ -67,8 +69,9 @@ class CorrectedBackend:
             return False
         if self.sets_json_right and b'"response_format"' in call.original.body:
             return False
-        is_plain = not (self.plain_tool_names and may_be_odd(call.original.body))
-        return is_plain or not ToolNames(call.original.decode())
+        if not self.plain_tool_names or call.original.dialect != _CHAT:
+            return True
+        return not (may_be_odd(call.original.body) and ToolNames(call.original.decode()))
 
     def _corrections(
         self, call: UpstreamCall, request: ChatRequest, names: ToolNames | None
