@@ -32,6 +32,7 @@ _CONVERSATION = [
     {"role": "assistant", "content": None, "refusal": "r", "reasoning_content": "t", "tool_calls": [_CALL]},
     {"role": "tool", "tool_call_id": "c", "content": "done"},
 ]
+_OUTPUT = [{"type": "output_text", "text": "a"}, {"type": "refusal", "refusal": "r"}]
 _INPUT = [
     {"type": "input_text", "text": "t"},
     {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"},
@@ -79,7 +80,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "input": [
             {"type": "message", "role": "user", "content": _INPUT},
             {"type": "reasoning", "id": "rs", "summary": [{"type": "summary_text", "text": "t"}], "content": None},
-            {"role": "assistant", "content": [{"type": "output_text", "text": "a"}, {"type": "refusal", "refusal": "r"}]},
+            {"role": "assistant", "content": _OUTPUT},
             {"type": "function_call", "call_id": "c", "name": "f", "namespace": "n", "arguments": "{}"},
             {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "o"}]},
             {"type": "custom_tool_call", "call_id": "d", "name": "p", "input": "i"},
