@@ -13,21 +13,33 @@ from relay.application.manage.prices import ImportPrices, UnknownChange
 from relay.application.ports import Clock
 from relay.application.price_attempt import PriceAttempt
 from relay.domain.names import normalise
-from relay.domain.pricing import Context, CustomPrice, PriceBook, PriceSheet, Quote, priced_kind, quote
+from relay.domain.pricing import (
+    Context,
+    CustomPrice,
+    PriceBook,
+    PriceInvalid,
+    PriceSheet,
+    Quote,
+    custom_price,
+    priced_kind,
+    quote,
+)
 from relay.domain.pricing.book import layered
 from relay.domain.usage import Usage
 from relay.settings import Settings
+
+_EXAMPLE = 'price = { input = "1.25", output = "10" }, in dollars per million tokens'
 
 
 class LocalPrices:
     """Implements `inbound.cli.price_programs.PricePrograms`."""
 
-    def __init__(self, settings: Settings, customs: tuple[CustomPrice, ...], clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._taken = TakenPricesFile.beside(settings.database.path)
         self._kinds = _kinds(settings)
         self._clock = clock
         self._book = layered(bundled_prices(), self._layer())
-        self._prices = PriceAttempt(self._book, customs)
+        self._prices = PriceAttempt(self._book, _customs(settings))
 
     def book(self) -> PriceBook:
         """As `PricePrograms.book`."""
@@ -84,6 +96,22 @@ class LocalPrices:
 def _kinds(settings: Settings) -> Mapping[str, str]:
     """The kind of each configured provider by its name."""
     return {normalise(name): str(section.get("kind", name)) for name, section in settings.providers.items()}
+
+
+def _customs(settings: Settings) -> tuple[CustomPrice, ...]:
+    """The operator's own prices: the tables called `price` of the overrides, in the order of the file."""
+    found: list[CustomPrice] = []
+    for pattern, section in settings.overrides.items():
+        price = section.get("price")
+        if price is None:
+            continue
+        if not isinstance(price, Mapping):
+            raise Refused(f'[overrides."{pattern}"] price: write {_EXAMPLE}', BAD_CONFIGURATION)
+        try:
+            found.append(custom_price(pattern, price))
+        except PriceInvalid as error:
+            raise Refused(f'[overrides."{pattern}"] price: {error}', BAD_CONFIGURATION) from None
+    return tuple(found)
 
 
 def _only(book: PriceBook, kinds: Collection[str]) -> PriceBook:

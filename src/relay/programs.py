@@ -123,7 +123,7 @@ class CommandPrograms:
         """As `Programs.prices`."""
         from relay.price_programs import LocalPrices
 
-        return LocalPrices(settings, (), self._clock)
+        return LocalPrices(settings, self._clock)
 
     def models(self, settings: Settings) -> Sequence[ModelLine]:
         """As `Programs.models`."""

@@ -148,3 +148,20 @@ async def test_a_client_s_own_body_passes_but_is_not_kept_there() -> None:
         "store": False,
     }
     assert json.loads(result.raw)["model"] == "asked"
+
+
+async def test_another_dialect_s_seal_does_not_pass() -> None:
+    """A client that has gone on with another model sends it back as it got it."""
+    foreign = {
+        "type": "reasoning",
+        "id": "rs_1",
+        "summary": [],
+        "encrypted_content": "relay1:anthropic.messages:e30=",
+    }
+    own = {**foreign, "encrypted_content": "gAAAA"}
+    turn = {"role": "user", "content": "say relay1: aloud"}
+    _, body, result = await sent(
+        "openai-responses", "openai.responses", messages=None, input=[turn, foreign, own, turn]
+    )
+    assert result.passes
+    assert body["input"] == [turn, own, turn]

@@ -186,6 +186,9 @@ async def test_a_turn_goes_on_from_the_one_before(stream: bool) -> None:
     ]
     await ask(listener, input="three", previous_response_id=second["id"])
     assert len(asked_of(listener)) == 5
+    sent = json.loads(listener.backend.calls[-1].original.body)
+    assert not any("id" in item for item in sent["input"]), "no provider knows ids that the relay has made"
+    assert "previous_response_id" not in sent
     assert second["previous_response_id"] == before
 
 

@@ -1,10 +1,8 @@
 """Amounts of money: integers of pico-dollars (1e-12 USD), shown as decimal strings and never as floats."""
 
-import re
-
 PUSD_PER_USD = 10**12
 _DECIMALS = 12
-_USD = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,12}))?", re.ASCII)
+_WHOLE_DIGITS = 12
 
 
 def usd_text(pusd: int) -> str:
@@ -16,11 +14,21 @@ def usd_text(pusd: int) -> str:
 
 def parsed_usd(text: str) -> int:
     """Pico-dollars of a plain decimal string. Raises `ValueError` for what is none or has over 12 decimals."""
-    found = _USD.fullmatch(text)
-    if found is None:
-        raise ValueError(f"not an amount of dollars: {text!r}")
-    whole, part = found.groups(default="")
-    return int(whole + part.ljust(_DECIMALS, "0"))
+    digits, decimals = plain_decimal(text, _WHOLE_DIGITS, _DECIMALS)
+    return int(digits.ljust(len(digits) + _DECIMALS - decimals, "0"))
+
+
+def plain_decimal(text: str, most_whole: int, most_decimals: int) -> tuple[str, int]:
+    """All digits of a plain decimal string, and how many of them are behind the point.
+
+    Raises `ValueError` for signs, exponents, lone points, and more digits than there may be on either side.
+    """
+    whole, point, part = text.partition(".")
+    digits = whole + part
+    is_plain = digits.isascii() and digits.isdigit() and bool(whole) and bool(part) == bool(point)
+    if not is_plain or len(whole) > most_whole or len(part) > most_decimals:
+        raise ValueError(f"is no plain decimal number: {text!r}")
+    return digits, len(part)
 
 
 def rounded(numerator: int, denominator: int) -> int:

@@ -5,7 +5,6 @@ Ollama's naming rules are in its model name parser (`registry/namespace/model:ta
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import lru_cache
 from heapq import nlargest
 from itertools import pairwise
@@ -65,6 +64,8 @@ def closest(name: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
 
 def _matches(wanted: str, names: Iterable[str], limit: int) -> list[str]:
     """Close matches among the few names that share most with `wanted`: comparing thousands takes too long."""
+    from difflib import get_close_matches  # a tenth of what the domain takes to import, for errors alone
+
     pairs = _pairs(wanted)
     likely = nlargest(_LIKELY, names, key=lambda name: _likeness(pairs, _pairs(name)))
     return get_close_matches(wanted, likely, limit, 0.6)

@@ -47,6 +47,7 @@ class Route:
 
 ROUTES: Sequence[Route] = (
     Route("/v1/chat/completions", {"messages": SAY_HI, "stream": False}, "messages"),
+    Route("/v1/responses", {"input": SAY_HI, "stream": False}, "input"),
     Route("/api/chat", {"messages": SAY_HI, "stream": False}, "messages"),
     Route("/v1/completions", {"prompt": "hi", "stream": False}, "prompt"),
     Route("/api/generate", {"prompt": "hi", "stream": False}, "prompt"),
@@ -89,11 +90,14 @@ def target(*, mode: Any = "open") -> Target:
 
 _USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 _CHOICE = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+_SAID = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}
+_COUNTS = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
 _CHUNK = {"index": 0, "delta": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
 _DONE = {"done": True, "done_reason": "stop", "prompt_eval_count": 1, "eval_count": 1}
 
 _ANSWERS: Mapping[str, object] = {
     "/chat/completions": {"choices": [_CHOICE], "usage": _USAGE},
+    "/responses": {"id": "resp_1", "status": "completed", "output": [_SAID], "usage": _COUNTS},
     "/api/chat": {"message": {"role": "assistant", "content": "hi"}, **_DONE},
     "/api/generate": {"response": "hi", **_DONE},
     "/api/embeddings": {"embedding": [0.5]},
@@ -114,7 +118,8 @@ def _answer(request: HttpRequest) -> ScriptedResponse:
     path = request.url.removeprefix(OPENAI_URL).removeprefix(OLLAMA_URL)
     asked = _asked.decode(request.body)
     texts = bytes(asked.input)
-    count = len(msgspec.json.decode(texts, type=list[str])) if texts.startswith(b'["') else 1
+    is_list = texts.startswith(b'["') and not path.endswith("/responses")
+    count = len(msgspec.json.decode(texts, type=list[str])) if is_list else 1
     match path:
         case "/chat/completions" if asked.stream is True:
             return _events({"choices": [_CHUNK]}, {"choices": [], "usage": _USAGE})

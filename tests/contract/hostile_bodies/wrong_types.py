@@ -32,6 +32,12 @@ _CONVERSATION = [
     {"role": "assistant", "content": None, "refusal": "r", "reasoning_content": "t", "tool_calls": [_CALL]},
     {"role": "tool", "tool_call_id": "c", "content": "done"},
 ]
+_OUTPUT = [{"type": "output_text", "text": "a"}, {"type": "refusal", "refusal": "r"}]
+_INPUT = [
+    {"type": "input_text", "text": "t"},
+    {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"},
+    {"type": "input_file", "file_data": "data:application/pdf;base64,JVBERi0=", "filename": "p.pdf"},
+]
 _SAMPLING = {
     "temperature": 1, "top_p": 1, "seed": 1, "stop": ["a"], "presence_penalty": 0, "frequency_penalty": 0, "n": 1,
     "max_tokens": 9, "logprobs": True, "stream": False, "stream_options": {"include_usage": True}, "user": "u",
@@ -68,6 +74,34 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "functions": [{"name": "f", "parameters": {}}],
         "function_call": {"name": "f"},
         **_SAMPLING,
+    },
+    "/v1/responses": {
+        "instructions": "s",
+        "input": [
+            {"type": "message", "role": "user", "content": _INPUT},
+            {"type": "reasoning", "id": "rs", "summary": [{"type": "summary_text", "text": "t"}], "content": None},
+            {"role": "assistant", "content": _OUTPUT},
+            {"type": "function_call", "call_id": "c", "name": "f", "namespace": "n", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "o"}]},
+            {"type": "custom_tool_call", "call_id": "d", "name": "p", "input": "i"},
+            {"type": "additional_tools", "tools": [{"type": "function", "name": "g"}]},
+        ],
+        "tools": [
+            {"type": "function", "name": "f", "parameters": {}, "strict": True, "description": "d"},
+            {"type": "custom", "name": "p", "format": {"type": "text"}},
+            {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]},
+        ],
+        "tool_choice": {"type": "function", "name": "f"},
+        "parallel_tool_calls": True,
+        "max_output_tokens": 9,
+        "temperature": 1,
+        "top_logprobs": 1,
+        "include": ["message.output_text.logprobs"],
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": {}, "strict": True}, "verbosity": "low"},
+        "safety_identifier": "u",
+        "store": False,
+        "stream": False,
     },
     "/api/chat": {
         "messages": [

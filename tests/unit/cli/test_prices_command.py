@@ -181,3 +181,43 @@ def test_taken_prices_that_are_damaged_are_told_and_not_passed_over(
     (here / "relay.prices.json").write_text("{")
     assert prices("show") == 4
     assert "relay.prices.json" in capsys.readouterr().err
+
+
+def test_the_operators_own_price_wins_and_no_list_touches_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "relay.toml").write_text('[overrides."openai/gpt-4o*"]\nprice = { input = "1" }\n')
+    assert prices("import", list_of(**{"gpt-4o": {"input_cost_per_token": 3e-6}})) == 0
+    capsys.readouterr()
+    usage = '{"input_tokens": 1000000, "output_tokens": 100000}'
+    for at in (AT, "2999-01-01"):
+        assert prices("quote", "openai/gpt-4o", "--usage", usage, "--at", at, "--json") == 0
+        told = document(capsys)
+        assert told["amount_usd"] == "2"
+        assert told["price_version"].count("+") == 2  # bundled, taken, own
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        ('"1"', "dollars per million tokens"),
+        ("{ input = 1.25 }", 'price: input: is not a string: write "1.25"'),
+        ('{ inputs = "1" }', "price: inputs: there is no such rate"),
+        ("{}", "says no price"),
+    ],
+)
+def test_an_own_price_that_cannot_be_used_is_told(
+    price: str, words: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "relay.toml").write_text(f'[overrides."openai/gpt-4o"]\nprice = {price}\n')
+    assert prices("show") == 4
+    assert words in capsys.readouterr().err
+
+
+def test_a_free_model_is_shown_as_free(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "relay.toml").write_text('[overrides."ollama/*"]\nprice = { free = true }\n')
+    assert prices("show", "ollama/llama3.2:3b") == 0
+    assert capsys.readouterr().out == "free\n"
+    assert prices("quote", "ollama/llama3.2:3b", "--usage", '{"input_tokens": 26}', "--json") == 0
+    told = document(capsys)
+    assert (told["state"], told["amount_usd"], told["lines"]) == ("configured_free", "0", [])

@@ -58,6 +58,10 @@ class Sequencer:
                 row.append(event)
         return row
 
+    def goes_on(self, event: PartDelta) -> bool:
+        """Whether this is more of the part being written, so that it need not be pushed."""
+        return self._current is not None and self._current.started.index == event.index and bool(event.text)
+
     def _take(self, event: PartEvent, row: list[StreamEvent]) -> None:
         if isinstance(event, PartStarted):
             self._parts[event.index] = _Part(event)

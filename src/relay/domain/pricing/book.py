@@ -1,6 +1,5 @@
 """The price book: every known sheet, found by a provider's kind and its exact id of a model, never by likeness."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -11,15 +10,26 @@ from relay.domain.pricing.sheet import PriceSheet
 _PRICED_AS = {"google": "gemini", "x-ai": "xai", "openai-responses": "openai"}
 """Kinds whose prices stand under another's name, and the names that price lists use."""
 
-_DATE = re.compile(
-    r"(?:-(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}|[0-9]{3}|latest)|@(?:[0-9]{8}|latest))\Z"
-)
-"""How vendors date a model: gpt-5-2025-08-07, claude-haiku-4-5-20251001, mistral-small-2506, gemini-2.5-pro-001."""
-
 
 def priced_kind(kind: str) -> str:
     """The name under which a kind of provider stands in the book."""
     return _PRICED_AS.get(kind, kind)
+
+
+def _undated(model: str) -> str:
+    """The id without the date or version that vendors put behind it; without one, an empty text.
+
+    As in gpt-5-2025-08-07, claude-haiku-4-5-20251001, mistral-small-2506, gemini-2.5-pro-001, claude-x@latest.
+    """
+    name, at, date = model.rpartition("@")
+    if at and (date == "latest" or (date.isdigit() and len(date) == 8)):
+        return name
+    name, _, date = model.rpartition("-")
+    if date == "latest" or (date.isdigit() and len(date) in (3, 4, 8)):
+        return name
+    head, date = model[:-11], model[-11:]  # -YYYY-MM-DD
+    is_date = len(date) == 11 and date[0] == date[5] == date[8] == "-"
+    return head if is_date and (date[1:5] + date[6:8] + date[9:]).isdigit() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,7 @@ class _Shelf:
 
     def find(self, model: str) -> PriceSheet | None:
         wanted = normalise(model)
-        found = self.by_id.get(wanted) or self.by_dated.get(_DATE.sub("", wanted))
+        found = self.by_id.get(wanted) or self.by_dated.get(_undated(wanted))
         if found is None:
             found = next((sheet for glob, sheet in self.by_glob if fnmatchcase(wanted, glob)), None)
         return found

@@ -7,7 +7,7 @@ it.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 MILLION, THOUSAND, HOUR_S = 1_000_000, 1_000, 3_600
 
@@ -76,13 +76,15 @@ def is_inside(inner: PricedClass, outer: PricedClass) -> bool:
     )
 
 
-PARENTS: tuple[tuple[str, str], ...] = tuple(
-    (inner.count, outer.count)
-    for inner in TOKEN_CLASSES
-    for outer in TOKEN_CLASSES
-    if is_inside(inner, outer) and inner.depth == outer.depth + 1
-)
-"""Names of counts of which the first is part of the second."""
+@cache
+def parents() -> tuple[tuple[str, str], ...]:
+    """Names of counts of which the first is part of the second."""
+    return tuple(
+        (inner.count, outer.count)
+        for inner in TOKEN_CLASSES
+        for outer in TOKEN_CLASSES
+        if is_inside(inner, outer) and inner.depth == outer.depth + 1
+    )
 
 
 @dataclass(frozen=True, slots=True)

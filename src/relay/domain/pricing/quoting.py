@@ -10,7 +10,7 @@ from math import lcm
 from typing import Literal
 
 from relay.domain.money import rounded
-from relay.domain.pricing.classes import CLASSES, COUNTERS, PARENTS, PricedClass, split
+from relay.domain.pricing.classes import CLASSES, COUNTERS, PricedClass, parents, split
 from relay.domain.pricing.rates import Exact, Rate, exact_pusd
 from relay.domain.pricing.sheet import NEUTRAL, Context, PriceSheet, Rule
 from relay.domain.usage import Usage
@@ -82,7 +82,7 @@ def _is_consistent(counts: Mapping[str, int]) -> bool:
     """Whether no count is negative and no part is more than its whole."""
     if any(count < 0 for count in counts.values()):
         return False
-    return all(counts[part] <= counts.get(whole, 0) for part, whole in PARENTS if counts.get(part))
+    return all(counts[part] <= counts.get(whole, 0) for part, whole in parents() if counts.get(part))
 
 
 def _rates(

@@ -1,13 +1,12 @@
 """Rates: exact decimal prices for a number of units, some of them higher for long prompts."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from relay.domain.money import PUSD_PER_USD
+from relay.domain.money import PUSD_PER_USD, plain_decimal
 
-_DECIMAL = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,18}))?", re.ASCII)
+_WHOLE_DIGITS, _DECIMALS = 9, 18
 
 
 class PriceInvalid(ValueError):
@@ -34,12 +33,12 @@ class Exact:
         """
         if not isinstance(text, str):
             raise PriceInvalid(f'is not a string: write "{text}"')
-        found = _DECIMAL.fullmatch(text)
-        if found is None:
-            raise PriceInvalid(f"is no plain decimal number: {text!r}")
-        whole, part = found.groups(default="")
-        part = part.rstrip("0")
-        return cls(int(whole + part), len(part))
+        try:
+            digits, decimals = plain_decimal(text, _WHOLE_DIGITS, _DECIMALS)
+        except ValueError as error:
+            raise PriceInvalid(str(error)) from None
+        needless = min(len(digits) - len(digits.rstrip("0")), decimals)
+        return cls(int(digits[: len(digits) - needless]), decimals - needless)
 
     def times(self, other: "Exact") -> "Exact":
         """The exact product."""

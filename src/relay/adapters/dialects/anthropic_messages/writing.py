@@ -5,7 +5,7 @@ take nothing else. A call's arguments are written when they are complete, as an 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -38,6 +38,7 @@ from relay.domain.events import (
     OpaqueReported,
     PartDelta,
     PartEnded,
+    PartKind,
     PartStarted,
     SignatureDelta,
     Started,
@@ -69,7 +70,6 @@ class _OpenPart:
 
     started: PartStarted
     is_open: bool = False
-    length: int = 0
     arguments: list[str] = field(default_factory=list)
     signature: list[str] = field(default_factory=list)
     sealed: list[str] = field(default_factory=list)
@@ -95,6 +95,8 @@ class Encoder:
         if self._has_failed:
             return b""
         match event:
+            case PartDelta() if self._part.is_open and event.choice == 0 and self._sequencer.goes_on(event):
+                return self._delta(_DELTAS[self._part.started.kind](event.text))  # as nearly all are
             case Failed(error=error):
                 self._has_failed = True
                 return in_band_error(error)
@@ -143,14 +145,13 @@ class Encoder:
 
     def _more(self, event: PartDelta) -> Iterator[bytes]:
         part = self._part
-        part.length += len(event.text)
         match part.started.kind:
             case "text" | "refusal":
                 yield from self._opened(part, wire.WrittenText(text=""))
-                yield self._delta(wire.TextDelta(text=event.text))
+                yield self._delta(wire.TextDelta(event.text))
             case "thinking":
                 yield from self._opened(part, wire.WrittenThinking(thinking="", signature=""))
-                yield self._delta(wire.ThinkingDelta(thinking=event.text))
+                yield self._delta(wire.ThinkingDelta(event.text))
             case "tool_call":
                 part.arguments.append(event.text)
             case _:
@@ -235,6 +236,13 @@ class Encoder:
         self._block_count += 1
         return _frame(wire.BlockStop(index=self._block_count - 1))
 
+
+_DELTAS: Mapping[PartKind, Callable[[str], wire.TextDelta | wire.ThinkingDelta]] = {
+    "text": wire.TextDelta,
+    "refusal": wire.TextDelta,
+    "thinking": wire.ThinkingDelta,
+}
+"""More of what is written in pieces."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
 

@@ -4,10 +4,11 @@ import re
 
 import msgspec
 
+from relay.adapters.dialects import members as members_of
 from relay.adapters.dialects import splice
 from relay.adapters.dialects.base import EditMembers, Envelope, WireRequest
 from relay.adapters.dialects.openai_chat.envelope import check_utf8, regular
-from relay.adapters.dialects.openai_responses import wire
+from relay.adapters.dialects.openai_responses import seals, wire
 from relay.domain.errors import InvalidRequest, Unsupported
 
 PATH = "/responses"
@@ -39,16 +40,27 @@ def retarget(body: bytes, model: str, *, count_usage: bool, edit: EditMembers | 
     """The body with `model` replaced, and not to be kept by the provider. Raises `InvalidRequest`.
 
     Usage is always told. Members that are null or empty lists are left out, as OpenAI refuses an empty list of
-    tools, and so is what is almost called `model`.
+    tools, and so are what is almost called `model`, and reasoning under a seal that is another dialect's.
     """
     members = {
         name: value
         for name, value in regular(body, splice.top_level).items()
         if name == "input" or not (_ABSENT.fullmatch(value) or splice.is_other_spelling(name))
     }
+    if seals.MARK.encode() in bytes(members.get("input", wire.NULL)):
+        members["input"] = _without_foreign_thoughts(members["input"])
     members["model"] = splice.raw(model)
     members["store"] = splice.raw(value=False)
     return splice.edited(members, edit, PATH)
+
+
+def _without_foreign_thoughts(value: msgspec.Raw) -> msgspec.Raw:
+    items = [raw for raw in members_of.items(value) if not _is_foreign(members_of.members(raw))]
+    return splice.raw(items) if items else value
+
+
+def _is_foreign(item: members_of.Members) -> bool:
+    return members_of.text(item.get("encrypted_content")).startswith(seals.MARK)
 
 
 def missing(name: str) -> InvalidRequest:

@@ -12,7 +12,9 @@ import msgspec
 
 from relay.domain.chat import ChatDialectName, DialectName, Thinking
 
-_MARK = "relay1:"
+MARK = "relay1:"
+"""How an envelope begins."""
+
 _ORIGINS: dict[str, DialectName] = {name: name for name in get_args(ChatDialectName.__value__)}
 
 
@@ -27,7 +29,7 @@ _decoder = msgspec.json.Decoder(_Envelope)
 
 def opening(own: DialectName, origin: DialectName | None) -> str | None:
     """What tells at the beginning of reasoning, before there is a seal, that it is not `own`."""
-    return f"{_MARK}{origin}:" if origin not in (own, None) else None
+    return f"{MARK}{origin}:" if origin not in (own, None) else None
 
 
 def written(own: DialectName, thinking: Thinking) -> str | None:
@@ -40,21 +42,21 @@ def written(own: DialectName, thinking: Thinking) -> str | None:
         return opening(own, thinking.origin)
     envelope = _Envelope(thinking.signature, thinking.sealed)
     packed = urlsafe_b64encode(_encoder.encode(envelope)).decode()
-    return f"{_MARK}{thinking.origin}:{packed}"
+    return f"{MARK}{thinking.origin}:{packed}"
 
 
 def origin_of(own: DialectName, encrypted: str) -> DialectName | None:
     """Whose seal this is."""
-    if not encrypted.startswith(_MARK):
+    if not encrypted.startswith(MARK):
         return own
-    return _ORIGINS.get(encrypted.removeprefix(_MARK).partition(":")[0])
+    return _ORIGINS.get(encrypted.removeprefix(MARK).partition(":")[0])
 
 
 def read(encrypted: str) -> tuple[str, str]:
     """The signature and the sealed reasoning in it, either of them empty; an envelope that is broken has none."""
-    if not encrypted.startswith(_MARK):
+    if not encrypted.startswith(MARK):
         return "", encrypted
-    _, _, packed = encrypted.removeprefix(_MARK).partition(":")
+    _, _, packed = encrypted.removeprefix(MARK).partition(":")
     if not packed:
         return "", ""
     try:

@@ -5,6 +5,7 @@ its whole conversation. Items are kept as they were spelled, each under an id.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,15 @@ from relay.domain.chat import ChatRequest
 
 _REFERENCE_TYPES = ("item_reference", "")
 _END = b"data: "
+_MADE = re.compile(r"_(in|out)_\d+\Z")
+_NAMELESS = (
+    "message",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
+)
+"""Items that providers take without an id; those of an answer they did not keep they refuse."""
 
 type Item = tuple[str, bytes]
 """An item's id and its JSON."""
@@ -58,13 +68,13 @@ def continued(body: bytes, history: Sequence[bytes], referred: Mapping[str, byte
     """The body with what it goes on from in it. Raises `InvalidRequest` for a reference that is not `referred`."""
     found = dict(regular(body, splice.top_level))
     found.pop("previous_response_id", None)
-    items = [msgspec.Raw(item) for item in history]
+    items = [_sendable(item) for item in history]
     for index, raw in enumerate(_input_items(found.get("input"))):
         reference = _reference(raw)
         if not reference:
             items.append(raw)
         elif (kept := referred.get(reference)) is not None:
-            items.append(msgspec.Raw(kept))
+            items.append(_sendable(kept))
         else:
             raise unresolved(reference, f"input[{index}]")
     found["input"] = splice.raw(items)
@@ -97,6 +107,14 @@ def answered(data: bytes) -> Answered | None:
         return None
     output = [_listed(raw, f"{answer_id}_out_{number}") for number, raw in enumerate(_output(response))]
     return Answered(id=answer_id, json=body, output=tuple(output))
+
+
+def _sendable(item: bytes) -> msgspec.Raw:
+    """An item that was kept, as a provider may see it: without an id that it does not know, or no longer does."""
+    found = dict(members.members(msgspec.Raw(item)))
+    if members.text(found.get("type")) in _NAMELESS or _MADE.search(members.text(found.get("id"))):
+        found.pop("id", None)
+    return splice.raw(found)
 
 
 def _output(response: members.Members) -> Sequence[msgspec.Raw]:
