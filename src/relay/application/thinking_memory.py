@@ -19,12 +19,12 @@ class ThoughtStore(Protocol):
         """True while nothing is kept."""
         ...
 
-    def keep(self, owner: str, call_id: str, thoughts: Thoughts) -> None:
-        """Keep what led to a call, in place of what was kept of one of this id."""
+    def keep(self, owner: str, key: str, thoughts: Thoughts) -> None:
+        """Keep what led to a call, in place of what was kept of one of this key."""
         ...
 
-    def find(self, owner: str, call_id: str) -> Thoughts | None:
-        """What led to a call of this id."""
+    def find(self, owner: str, key: str) -> Thoughts | None:
+        """What led to a call of this key."""
         ...
 
 
@@ -37,8 +37,8 @@ class ThinkingMemory:
     def remember(self, caller: Caller, target: Target, gathered: ThoughtsGathered) -> None:
         """Keep what was thought in an answer of `target`, if it called tools."""
         owner = owner_of(caller)
-        for call_id, thoughts in gathered.of(target).items():
-            self.store.keep(owner, call_id, thoughts)
+        for key, thoughts in gathered.of(target).items():
+            self.store.keep(owner, key, thoughts)
 
     @property
     def is_empty(self) -> bool:
@@ -52,4 +52,4 @@ class ThinkingMemory:
         return with_thoughts(request, self._recall(owner_of(caller)), target)
 
     def _recall(self, owner: str) -> Callable[[str], Thoughts | None]:
-        return lambda call_id: self.store.find(owner, call_id)
+        return lambda key: self.store.find(owner, key)

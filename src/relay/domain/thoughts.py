@@ -1,12 +1,15 @@
 """What a model thought before it called tools, for clients that cannot carry it: gathered from an answer, put back.
 
 Providers want to see it again with the results of the calls, under their seals: Anthropic and Gemini refuse a turn
-without, DeepSeek its text, others only think less well. A call's id finds it, as every client sends that back.
+without, DeepSeek its text, others only think less well. A call's id finds it, or, for clients of Ollama that drop
+ids, its tool and its arguments.
 Seals are bound to provider and model: another one is told nothing.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from relay.domain.catalog import Target
 from relay.domain.chat import ChatRequest, Message, Part, Thinking, ToolCall
@@ -15,7 +18,7 @@ from relay.domain.events import PartDelta, PartStarted, SignatureDelta, StreamEv
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thoughts:
-    """The thinking of one turn of `target`, and the signatures of its calls by their ids."""
+    """The thinking of one turn of `target`, and the signatures of its calls by their keys: see `keys_of`."""
 
     target: Target
     thinking: tuple[Thinking, ...] = ()
@@ -49,7 +52,7 @@ class ThoughtsGathered:
                 self._parts[index] = _Open(event)
             case PartDelta(index=index, text=text, choice=0):
                 part = self._parts.get(index)
-                if part is not None and part.started.kind == "thinking":
+                if part is not None:
                     part.text.append(text)
             case SignatureDelta(index=index, text=text, choice=0, kind=kind):
                 if (part := self._parts.get(index)) is not None:
@@ -58,15 +61,24 @@ class ThoughtsGathered:
                 pass
 
     def of(self, target: Target) -> dict[str, Thoughts]:
-        """What to remember by the id of each call; nothing when none was called, or nothing thought."""
+        """What to remember by the keys of each call; nothing when none was called, or nothing thought."""
         parts = [self._parts[index] for index in sorted(self._parts)]
-        calls = [part for part in parts if part.started.kind == "tool_call" and part.started.call_id]
+        calls = {key: part for part in parts if part.started.kind == "tool_call" for key in _keys(part)}
         thinking = tuple(_thinking(part) for part in parts if part.started.kind == "thinking")
-        signatures = {part.started.call_id: "".join(part.signature) for part in calls if part.signature}
+        signatures = {key: "".join(part.signature) for key, part in calls.items() if part.signature}
         if not (thinking or signatures):
             return {}
-        thoughts = Thoughts(target=target, thinking=thinking, signatures=signatures)
-        return {part.started.call_id: thoughts for part in calls}
+        return dict.fromkeys(calls, Thoughts(target=target, thinking=thinking, signatures=signatures))
+
+
+def keys_of(call: ToolCall) -> tuple[str, ...]:
+    """By what a call is found again: its id, if there is one, and a digest of what it asks for."""
+    try:
+        asked = json.dumps(json.loads(call.arguments or "{}"), sort_keys=True)
+    except (ValueError, RecursionError):
+        asked = call.arguments
+    digest = sha256(f"{call.name}\0{asked}".encode(errors="replace")).hexdigest()
+    return (call.id, digest) if call.id else (digest,)
 
 
 def with_thoughts(
@@ -81,6 +93,10 @@ def with_thoughts(
     return request if messages == request.messages else replace(request, messages=messages)
 
 
+def _keys(part: _Open) -> tuple[str, ...]:
+    return keys_of(ToolCall(id=part.started.call_id, name=part.started.name, arguments="".join(part.text)))
+
+
 def _thinking(part: _Open) -> Thinking:
     return Thinking(
         text="".join(part.text),
@@ -92,10 +108,10 @@ def _thinking(part: _Open) -> Thinking:
 
 
 def _reminded(message: Message, recall: Callable[[str], Thoughts | None], target: Target) -> Message:
-    calls = [part.id for part in message.parts if isinstance(part, ToolCall) and part.id]
-    if not calls or any(map(_is_sealed, message.parts)):
+    keys = [key for part in message.parts if isinstance(part, ToolCall) for key in keys_of(part)]
+    if not keys or any(map(_is_sealed, message.parts)):
         return message
-    thoughts = next((found for call_id in calls if (found := recall(call_id)) is not None), None)
+    thoughts = next((found for key in keys if (found := recall(key)) is not None), None)
     if thoughts is None or thoughts.target != target:
         return message
     return replace(message, parts=(*thoughts.thinking, *_signed(message.parts, thoughts)))
@@ -104,10 +120,14 @@ def _reminded(message: Message, recall: Callable[[str], Thoughts | None], target
 def _signed(parts: Sequence[Part], thoughts: Thoughts) -> list[Part]:
     """The parts with their signatures, without thinking that is remembered better."""
     return [
-        replace(part, signature=thoughts.signatures.get(part.id, "")) if isinstance(part, ToolCall) else part
+        replace(part, signature=_signature(part, thoughts)) if isinstance(part, ToolCall) else part
         for part in parts
         if not (isinstance(part, Thinking) and thoughts.thinking)
     ]
+
+
+def _signature(call: ToolCall, thoughts: Thoughts) -> str:
+    return next((found for key in keys_of(call) if (found := thoughts.signatures.get(key))), "")
 
 
 def _is_sealed(part: Part) -> bool:

@@ -8,7 +8,7 @@ from relay.domain.catalog import Target
 from relay.domain.chat import ChatRequest, Message, Part, Text, Thinking, ToolCall, ToolResult
 from relay.domain.events import ChatResponse, PartDelta, PartStarted, SignatureDelta
 from relay.domain.folding import unfold
-from relay.domain.thoughts import Thoughts, ThoughtsGathered, with_thoughts
+from relay.domain.thoughts import Thoughts, ThoughtsGathered, keys_of, with_thoughts
 from tests.support.strategies.answers import responses
 
 CLAUDE = Target(provider="anthropic", model="claude-5")
@@ -46,7 +46,7 @@ def reminded(
     return with_thoughts(request, kept.get, target).messages[1].parts
 
 
-def test_thinking_is_kept_by_the_id_of_each_call() -> None:
+def test_thinking_is_kept_by_the_id_of_each_call_and_by_what_it_asks_for() -> None:
     calls = (
         PartStarted(index=1, kind="text"),
         PartDelta(index=1, text="Looking."),
@@ -56,16 +56,15 @@ def test_thinking_is_kept_by_the_id_of_each_call() -> None:
         SignatureDelta(index=2, text="Z2VtaW5p"),
     )
     kept = gathered(*THINKING, *calls).of(CLAUDE)
-    assert set(kept) == {"call_1", "call_2"}
-    assert kept["call_1"] == Thoughts(target=CLAUDE, thinking=(SEALED,), signatures={"call_1": "Z2VtaW5p"})
+    assert {"call_1", "call_2", *keys_of(CALL)} == set(kept)
+    assert kept["call_1"].thinking == (SEALED,)
+    assert kept["call_1"].signatures["call_1"] == "Z2VtaW5p"
 
 
 def test_an_answer_without_calls_or_without_thoughts_is_not_kept() -> None:
     call = PartStarted(index=1, kind="tool_call", call_id="call_1", name="look")
-    nameless = PartStarted(index=1, kind="tool_call", name="look")
     assert gathered(*THINKING).of(CLAUDE) == {}
     assert gathered(call).of(CLAUDE) == {}
-    assert gathered(*THINKING, nameless).of(CLAUDE) == {}
 
 
 @given(responses(max_choices=2))
@@ -109,3 +108,12 @@ def test_signatures_go_back_to_their_calls() -> None:
 def test_a_request_of_which_nothing_is_known_is_the_same_object() -> None:
     request = asked(CALL)
     assert with_thoughts(request, lambda call_id: None, CLAUDE) is request
+
+
+def test_a_call_whose_id_was_dropped_is_found_by_its_tool_and_arguments() -> None:
+    spelled = ToolCall(id="", name="look", arguments='{"b": 2, "a": 1}')
+    [key] = keys_of(spelled)
+    kept = {key: Thoughts(target=CLAUDE, thinking=(SEALED,))}
+    other = ToolCall(id="made_up", name="look", arguments='{"a":1,"b":2}')
+    assert reminded(asked(other), kept) == (SEALED, other)
+    assert reminded(asked(ToolCall(id="x", name="look", arguments="{}")), kept)[0] != SEALED

@@ -7,7 +7,7 @@ from relay.application.ports import Clock
 from relay.domain.thoughts import Thoughts
 
 type _Place = tuple[str, str]
-"""An owner and the id of a call."""
+"""An owner and a key of a call."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,19 +26,19 @@ class InMemoryThoughts:
         """As `ThoughtStore.is_empty`."""
         return not self._kept
 
-    def keep(self, owner: str, call_id: str, thoughts: Thoughts) -> None:
+    def keep(self, owner: str, key: str, thoughts: Thoughts) -> None:
         """As `ThoughtStore.keep`."""
-        self._drop((owner, call_id))
+        self._drop((owner, key))
         if thoughts.size_bytes > self.max_bytes // 4:
             return
-        self._kept[owner, call_id] = (self.clock.monotonic(), thoughts)
+        self._kept[owner, key] = (self.clock.monotonic(), thoughts)
         self._size_bytes += thoughts.size_bytes
         self._make_room()
 
-    def find(self, owner: str, call_id: str) -> Thoughts | None:
+    def find(self, owner: str, key: str) -> Thoughts | None:
         """As `ThoughtStore.find`."""
         self._make_room()
-        found = self._kept.get((owner, call_id))
+        found = self._kept.get((owner, key))
         return found[1] if found is not None else None
 
     def _drop(self, place: _Place) -> None:
