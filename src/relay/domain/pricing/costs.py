@@ -4,19 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from relay.domain.pricing.classes import CLASSES, COUNTERS, ROOTS
+from relay.domain.pricing.classes import CLASSES, ROOTS
 from relay.domain.pricing.quoting import Quote, quote
 from relay.domain.pricing.sheet import Context, PriceSheet
 from relay.domain.usage import Usage
 
 type CostState = Literal["computed", "reported", "partial", "unknown", "configured_free"]
 
-MEASURES = frozenset(counter.count for counter in COUNTERS) & {
-    "images",
-    "pages",
-    "audio_seconds",
-    "characters",
-}
+MEASURES = frozenset({"images", "pages", "audio_seconds", "characters"})
 """Counts of the same work that tokens may count as well, so that one price for it is enough."""
 
 

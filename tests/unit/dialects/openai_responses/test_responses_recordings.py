@@ -1,4 +1,4 @@
-"""Answers of real servers of the Responses API, for whoever has the recordings: see `tests/support/recordings.py`."""
+"""Answers of real servers of Responses, for whoever has the recordings: see `tests/support/recordings.py`."""
 
 import pytest
 
