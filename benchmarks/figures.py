@@ -132,6 +132,20 @@ FIGURES = (
         over=TAP_STREAMS,
         must=1.5,
     ),
+    _per_chunk(
+        name="cross-anthropic",
+        title="processor time per chunk, from Anthropic to OpenAI, to passed through",
+        of=Cell("relay-anthropic", "streams"),
+        over=TAP_STREAMS,
+        must=1.5,
+    ),
+    _per_chunk(
+        name="cross-gemini",
+        title="processor time per chunk, from Gemini to OpenAI, to passed through",
+        of=Cell("relay-gemini", "streams"),
+        over=TAP_STREAMS,
+        must=1.5,
+    ),
     _per_request(
         name="catalogue",
         title="processor time per request, with 10,000 models more in the catalogue, to without",

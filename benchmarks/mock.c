@@ -1,4 +1,5 @@
-// The provider of the benchmarks: answers OpenAI's chat completions from one thread, as fast as it can.
+// The provider of the benchmarks: answers OpenAI's chat completions, Anthropic's messages and Gemini's
+// generateContent from one thread, as fast as it can. The path tells which.
 //
 // The model's name steers the answer; options may stand anywhere in it:
 //   -cN   N content chunks in a stream     (default 64)
@@ -25,7 +26,10 @@
 #define MAX_HEAD 65536
 #define LATEST_STEPS 50 // a stream that is further behind than this goes on from now
 
+typedef enum { OPENAI, ANTHROPIC, GEMINI } wire;
+
 typedef struct conn {
+	wire wire;
 	int fd, closing, want_out;
 	char *in;
 	size_t in_len, in_cap;
@@ -150,9 +154,21 @@ static void put_head(conn *c, const char *type, long length) {
 	put(c, b, n);
 }
 
-static void put_whole(conn *c) {
-	char b[3072];
-	int n = snprintf(b, sizeof b,
+static int write_whole(conn *c, char *b, size_t size) {
+	if (c->wire == ANTHROPIC)
+		return snprintf(b, size,
+				"{\"id\":\"msg_B%016llx\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"%s\","
+				"\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],\"stop_reason\":\"end_turn\","
+				"\"stop_sequence\":null,\"usage\":{\"input_tokens\":24,\"output_tokens\":64}}",
+				ID, TEXT);
+	if (c->wire == GEMINI)
+		return snprintf(b, size,
+				"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"%s\"}],\"role\":\"model\"},"
+				"\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":24,"
+				"\"candidatesTokenCount\":64,\"totalTokenCount\":88},\"modelVersion\":\"%s\","
+				"\"responseId\":\"B%016llx\"}",
+				TEXT, c->model, (unsigned long long)n_requests);
+	return snprintf(b, size,
 			 "{\"id\":\"chatcmpl-B%016llx\",\"object\":\"chat.completion\",\"created\":1760000000,"
 			 "\"model\":\"%s\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
 			 "\"content\":\"%s\",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,"
@@ -160,6 +176,11 @@ static void put_whole(conn *c) {
 			 "\"total_tokens\":88," DETAILS "},\"service_tier\":\"default\","
 			 "\"system_fingerprint\":\"fp_50cad350e4\"}",
 			 ID, TEXT);
+}
+
+static void put_whole(conn *c) {
+	char b[3072];
+	int n = write_whole(c, b, sizeof b);
 	put_head(c, "application/json", n);
 	put(c, b, n);
 }
@@ -167,6 +188,19 @@ static void put_whole(conn *c) {
 static void put_first(conn *c) {
 	char b[1024];
 	put_head(c, "text/event-stream; charset=utf-8", -1);
+	if (c->wire == GEMINI) return; // every event of its streams has content
+	if (c->wire == ANTHROPIC) {
+		put_chunk(c, b,
+			  snprintf(b, sizeof b,
+				   "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":"
+				   "\"msg_B%016llx\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"%s\","
+				   "\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{"
+				   "\"input_tokens\":24,\"output_tokens\":1}}}\n\n"
+				   "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"
+				   "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+				   ID));
+		return;
+	}
 	put_chunk(c, b,
 		  snprintf(b, sizeof b,
 			   CHUNK_START "[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\","
@@ -175,18 +209,48 @@ static void put_first(conn *c) {
 			   ID));
 }
 
+static int write_content(conn *c, char *b, size_t size) {
+	const char *word = WORDS[c->sent % N_WORDS];
+	unsigned long long now = now_ns();
+	if (c->wire == ANTHROPIC)
+		return snprintf(b, size,
+				"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+				"\"delta\":{\"type\":\"text_delta\",\"text\":\"%s@T%019llu@\"}}\n\n",
+				word, now);
+	if (c->wire == GEMINI)
+		return snprintf(b, size,
+				"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"%s@T%019llu@\"}],\"role\":"
+				"\"model\"},\"index\":0%s}],\"usageMetadata\":{\"promptTokenCount\":24,"
+				"\"candidatesTokenCount\":%d,\"totalTokenCount\":%d},\"modelVersion\":\"%s\","
+				"\"responseId\":\"B%016llx\"}\r\n\r\n",
+				word, now, c->sent + 1 == c->total ? ",\"finishReason\":\"STOP\"" : "", c->sent + 1,
+				c->sent + 25, c->model, (unsigned long long)n_requests);
+	return snprintf(b, size,
+			CHUNK_START "[{\"index\":0,\"delta\":{\"content\":\"%s@T%019llu@\"},\"logprobs\":null,"
+				    "\"finish_reason\":null}],\"usage\":null}\n\n",
+			ID, word, now);
+}
+
 static void put_content(conn *c) {
 	char b[1024];
-	put_chunk(c, b,
-		  snprintf(b, sizeof b,
-			   CHUNK_START "[{\"index\":0,\"delta\":{\"content\":\"%s@T%019llu@\"},\"logprobs\":null,"
-				       "\"finish_reason\":null}],\"usage\":null}\n\n",
-			   ID, WORDS[c->sent % N_WORDS], (unsigned long long)now_ns()));
+	put_chunk(c, b, write_content(c, b, sizeof b));
 	c->sent++;
 }
 
 static void put_last(conn *c) {
 	char b[1536];
+	if (c->wire == ANTHROPIC)
+		put_chunk(c, b,
+			  snprintf(b, sizeof b,
+				   "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+				   "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+				   "\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":%d}}\n\n"
+				   "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+				   c->total));
+	if (c->wire != OPENAI) {
+		put(c, "0\r\n\r\n", 5);
+		return;
+	}
 	put_chunk(c, b,
 		  snprintf(b, sizeof b,
 			   CHUNK_START "[{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}],"
@@ -252,14 +316,27 @@ static void answer(conn *c, const char *path, size_t path_len, const char *body,
 				     "\"created\":1760000000,\"owned_by\":\"mock\"}]}";
 	const char *end = body + n, *p;
 	n_requests++;
-	if (!memmem(path, path_len, "/completions", 12)) {
+	if (memmem(path, path_len, "/messages", 9))
+		c->wire = ANTHROPIC;
+	else if (memmem(path, path_len, "enerateContent", 14))
+		c->wire = GEMINI;
+	else if (memmem(path, path_len, "/completions", 12))
+		c->wire = OPENAI;
+	else {
 		put_head(c, "application/json", sizeof models - 1);
 		put(c, models, sizeof models - 1);
 		flush_out(c);
 		return;
 	}
 	c->model[0] = 0;
-	if ((p = after_key(body, n, "\"model\"")) && p < end && *p == '"') {
+	if (c->wire == GEMINI) {
+		const char *name = memmem(path, path_len, "/models/", 8);
+		const char *colon = name ? memchr(name, ':', path + path_len - name) : NULL;
+		size_t length = colon ? (size_t)(colon - name - 8) : 0;
+		if (length >= sizeof c->model) length = sizeof c->model - 1;
+		if (name) memcpy(c->model, name + 8, length);
+		c->model[length] = 0;
+	} else if ((p = after_key(body, n, "\"model\"")) && p < end && *p == '"') {
 		const char *q = memchr(p + 1, '"', end - p - 1);
 		size_t length = q ? (size_t)(q - p - 1) : 0;
 		if (length >= sizeof c->model) length = sizeof c->model - 1;
@@ -268,6 +345,7 @@ static void answer(conn *c, const char *path, size_t path_len, const char *body,
 	}
 	p = after_key(body, n, "\"stream\"");
 	c->stream = p && end - p >= 4 && !memcmp(p, "true", 4);
+	if (c->wire == GEMINI) c->stream = memmem(path, path_len, ":stream", 7) != NULL;
 	c->total = option(c->model, 'c', 64);
 	if (c->total < 1) c->total = 1;
 	if (c->total > 100000) c->total = 100000;

@@ -33,7 +33,8 @@ _FOOT = """
 
 The relay calls the mock as a provider of kind `openai-compatible`, whose chunks it decodes and encodes anew, and
 whose whole answers it passes on as long as they need nothing set right; `relay-tap` calls it as kind `openai`, whose
-bytes pass through. `relay-ollama` is asked by an Ollama client. For 256 waiting requests and 1,000 open streams
+bytes pass through. `relay-ollama` is asked by an Ollama client; `relay-anthropic` and `relay-gemini` call the mock as
+these providers, for a client of OpenAI's chat. For 256 waiting requests and 1,000 open streams
 `[server] max_in_flight` is 4096; it is 256 if unset. For TLS the relay trusts the certificate of the benchmarks, by
 `benchmarks/lab_relay.py`.
 

@@ -62,7 +62,17 @@ SCENARIOS = (
     Scenario(
         name="streams",
         title="16 streams of 64 chunks, 5 ms apart",
-        targets=("direct", "nginx", "go", "relay", "relay-tap", "relay-ollama", "litellm"),
+        targets=(
+            "direct",
+            "nginx",
+            "go",
+            "relay",
+            "relay-tap",
+            "relay-ollama",
+            "relay-anthropic",
+            "relay-gemini",
+            "litellm",
+        ),
         connections=16,
         streams=True,
         pause_ms=5,

@@ -31,6 +31,9 @@ TRUSTED = "BENCH_TRUSTED_CERTIFICATE"
 WIDE = 4096
 """Requests at a time, where a scenario has more than the relay ships with room for."""
 
+_BASES = {"anthropic": "", "gemini": "/v1beta"}
+"""Where the paths of a kind begin, when not at `/v1`."""
+
 MANY_MODELS = 10_000
 
 
@@ -91,6 +94,8 @@ class Fleet:
             "go": self._go,
             "relay": lambda: self._relay(stack, name),
             "relay-ollama": self._relay_ollama,
+            "relay-anthropic": lambda: self._relay(stack, name, kind="anthropic"),
+            "relay-gemini": lambda: self._relay(stack, name, kind="gemini"),
             "relay-tap": lambda: self._relay(stack, name, kind="openai"),
             "relay-10000": lambda: self._relay(stack, name, fillers=MANY_MODELS),
             "relay-wide": lambda: self._relay(stack, name, room=WIDE),
@@ -152,7 +157,8 @@ class Fleet:
         source: Path | None = None,
     ) -> Target:
         folder, port = self._own_folder(name), free_port()
-        upstream = f"https://127.0.0.1:{tls_port}/v1" if tls_port else self._mock_url("/v1")
+        base = _BASES.get(kind, "/v1")
+        upstream = f"https://127.0.0.1:{tls_port}{base}" if tls_port else self._mock_url(base)
         (folder / "relay.toml").write_text(relay_toml(port, upstream, kind=kind, fillers=fillers, room=room))
         path = os.pathsep.join((str((source or self._places.source) / "src"), str(HERE.parent)))
         target = Target(
