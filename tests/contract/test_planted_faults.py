@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from relay.domain.errors import RelayError
-from tests.support.laws import clients, pairs, requests, streams, totality
+from tests.support.laws import clients, pairs, requests, streams, styles, totality
 from tests.support.laws.language import Language
 from tests.support.laws.law import Law
 from tests.support.laws.planting import Fault, planted
 
 OPENAI, OLLAMA, GENERATE = "openai_chat", "ollama_chat", "ollama_generate"
 ANTHROPIC = "anthropic_messages"
+RESPONSES = "openai_responses"
 GEMINI, COHERE = "gemini_generate", "cohere_v2"
 
 BROKEN = (AssertionError, LookupError, RecursionError, RelayError, ValueError)
@@ -125,6 +126,42 @@ FAULTS: dict[str, tuple[Fault, Law[Language, Any]]] = {
     "a failed decoder goes on": (
         Fault(OPENAI, "stream", "self._is_over = True\n        events.append(Failed", "events.append(Failed"),
         totality.SILENT,
+    ),
+    "the ends of items are not told": (
+        Fault(
+            RESPONSES, "writing", 'self._emit("response.output_item.done"', 'self._emit("response.item.done"'
+        ),
+        clients.CLIENT_STREAM,
+    ),
+    "numbers of events do not rise": (
+        Fault(RESPONSES, "writing", "self._sequence += 1", "pass"),
+        clients.CLIENT_STREAM,
+    ),
+    "what an end says beyond its pieces is lost": (
+        Fault(RESPONSES, "parts", "self.say(text[self.length :], events)", "pass"),
+        styles.READ_THE_SAME,
+    ),
+    "an end without its items passes": (
+        Fault(
+            RESPONSES,
+            "answers",
+            "splice.raw([ended[index] for index in sorted(ended)]) if ended else _EMPTY",
+            "_EMPTY",
+        ),
+        styles.CLIENT_UNAWARE,
+    ),
+    "a foreign seal is taken for its own": (
+        Fault(
+            RESPONSES,
+            "arranging",
+            "thinking.origin == NAME and bool(thinking.sealed)",
+            "bool(thinking.sealed)",
+        ),
+        requests.SETTLES,
+    ),
+    "a client may let the provider keep its answer": (
+        Fault(RESPONSES, "request", "        store=False,\n", "        store=None,\n"),
+        requests.RETARGET,
     ),
 }
 

@@ -58,7 +58,9 @@ def read_stream(data: bytes) -> Read:
         if event["type"] in _TYPES:
             state.handle_event(_TYPES[event["type"]].model_validate(event))
     last = told[-1]["response"]
-    done = {event["output_index"]: event["item"] for event in told if event["type"].endswith("item.done")}
+    done = {
+        event["output_index"]: event["item"] for event in told if event["type"] == "response.output_item.done"
+    }
     assert [_identity(done[index]) for index in sorted(done)] == [_identity(item) for item in last["output"]]
     return _read(Response.model_validate(last))
 
