@@ -60,6 +60,9 @@ class Usage:
 
     def merged(self, later: Self) -> Self:
         """This vector with every count that `later` reports: cumulative reports, the last one wins."""
+        pairs = zip(_counts_of(self), _counts_of(later), strict=True)
+        if all(new is not None for old, new in pairs if old is not None):
+            return later
         return type(self)(**(self.counts() | later.counts()))
 
     @property

@@ -5,7 +5,7 @@ split on U+2028 and U+0085, which are legal inside JSON strings. SSE follows the
 (LF, CRLF or CR; comments; several `data:` lines joined by LF; a BOM at the start).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.adapters.dialects.base import MAX_EVENT_BYTES
 from relay.domain.errors import Malformed
@@ -13,8 +13,7 @@ from relay.domain.errors import Malformed
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class SseEvent:
+class SseEvent(NamedTuple):
     """One dispatched event; `event` is empty when the stream did not name it."""
 
     event: str
@@ -98,15 +97,30 @@ class SseSplitter:
         return events
 
     def _regular(self, data: bytes) -> list[SseEvent] | None:
-        """The events of bytes that are whole events of one line of data each, as nearly all are; else `None`."""
+        """The events of bytes that are whole events of one line of data each, as nearly all are; else `None`.
+
+        A line with the event's name may stand before that of its data.
+        """
         is_between = not (self._at_start or self._after_cr or self._rest or self._has_data or self._event)
-        if not is_between or not data.endswith(b"\n\n") or b"\r" in data or len(data) > self._limit_bytes:
+        if not is_between or len(data) > self._limit_bytes:
+            return None
+        if data.endswith(b"\r\n\r\n"):
+            data = data.replace(b"\r\n", b"\n")
+        if not data.endswith(b"\n\n") or b"\r" in data:
             return None
         events: list[SseEvent] = []
         for line in data[:-2].split(b"\n\n"):
+            name = b""
+            if line.startswith(b"event: "):
+                name, _, line = line[7:].partition(b"\n")
             if not line.startswith(b"data:") or b"\n" in line:
                 return None
-            events.append(SseEvent("", line[6:] if line.startswith(b"data: ") else line[5:]))
+            events.append(
+                SseEvent(
+                    name.decode(errors="replace") if name else "",
+                    line[6:] if line.startswith(b"data: ") else line[5:],
+                )
+            )
         return events
 
     def close(self) -> list[SseEvent]:

@@ -9,6 +9,7 @@ then too: an error may follow, and there is no other mark of the end.
 
 from collections.abc import Mapping
 
+import msgspec
 from msgspec import Raw
 
 from relay.adapters.dialects.faults import upstream_failure
@@ -82,6 +83,23 @@ FAILURES = frozenset(
     }
 )
 """Finish words that stand for a failure of the provider."""
+
+
+class _Part(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+
+
+class _Content(msgspec.Struct, forbid_unknown_fields=True):
+    parts: list[_Part]
+    role: str = ""
+
+
+class _MoreText(msgspec.Struct, forbid_unknown_fields=True):
+    content: _Content
+    index: int = 0
+
+
+_more_text = msgspec.json.Decoder(_MoreText)
 
 _UNSAID = frozenset({"", "FINISH_REASON_UNSPECIFIED"})
 _MARKS = frozenset({"thought", "thoughtSignature", "partMetadata", "videoMetadata", "mediaResolution"})
@@ -213,7 +231,8 @@ class AnswerReader:
         if block not in ("", "BLOCK_REASON_UNSPECIFIED"):
             self._block, self.has_finished = block, True
         for position, candidate in enumerate(candidates):
-            self._candidate(position, members(candidate), events)
+            if not self._goes_on(position, candidate, events):
+                self._candidate(position, members(candidate), events)
 
     take_whole = take
 
@@ -236,6 +255,20 @@ class AnswerReader:
             self._is_started = True
             self._id = text(event.get("responseId"))
             events.append(Started(id=self._id, model=text(event.get("modelVersion"))))
+
+    def _goes_on(self, position: int, candidate: Raw, events: list[StreamEvent]) -> bool:
+        """Take what nearly all events of a stream are, more of a text; false for any other."""
+        choice = self._choices.get(position)
+        if choice is None or choice.run is None or choice.run[0] != "text":
+            return False
+        try:
+            more = _more_text.decode(candidate)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return False
+        if more.index != position or len(more.content.parts) != 1:
+            return False
+        choice.say("text", more.content.parts[0].text, "", events)
+        return True
 
     def _candidate(self, position: int, told: Members, events: list[StreamEvent]) -> None:
         named = count(told.get("index"))
