@@ -27,7 +27,7 @@ from relay.adapters.inbound.http.origins import BrowserGuard, Origins
 from relay.adapters.inbound.http.server import serve as serve_api
 from relay.adapters.inbound.http.traffic import Traffic
 from relay.adapters.outbound.http.clients import HttpClients
-from relay.adapters.outbound.memory.responses import InMemoryResponses
+from relay.adapters.outbound.memory.responses import MAX_KEPT, InMemoryResponses
 from relay.adapters.outbound.memory.thoughts import InMemoryThoughts
 from relay.adapters.outbound.spool.reader import SpoolReader
 from relay.adapters.outbound.spool.spool import Spool
@@ -261,7 +261,7 @@ def _build_api(
         authenticate=authenticate,
         list_models=ListModels(catalog=providers.catalog),
         manage_models=ManageModels(catalog=providers.catalog, providers=providers.backends),
-        responses=InMemoryResponses(clock=clock),
+        responses=InMemoryResponses(clock=clock, max_responses=MAX_KEPT if server.keep_responses else 0),
         count_tokens=CountTokens(catalog=providers.catalog, counters=providers.backends),
         catalog=providers.catalog,
         clock=clock,

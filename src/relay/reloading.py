@@ -46,6 +46,7 @@ _FIXED: Mapping[str, Callable[[Settings], object]] = {
     "server.hosts": lambda settings: settings.server.hosts,
     "server.max_in_flight": lambda settings: settings.server.max_in_flight,
     "server.keep_thoughts": lambda settings: settings.server.keep_thoughts,
+    "server.keep_responses": lambda settings: settings.server.keep_responses,
     "database.url": lambda settings: settings.database.url,
 }
 """Where the relay listens, for whom, and keeps its books: what only a restart can change."""

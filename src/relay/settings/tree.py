@@ -21,7 +21,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     `origins` are pages that may call it from a browser, and `hosts` names it may be called by, besides those that
     always may. Of more than `max_in_flight` requests at a time the rest are told to come again. With
     `keep_thoughts`, what models thought before they called tools is kept in memory for a while, for clients that
-    cannot carry it.
+    cannot carry it; with `keep_responses`, answers of Responses that clients want to go on from.
     """
 
     host: Text = "127.0.0.1"
@@ -31,6 +31,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     hosts: tuple[Text, ...] = ()
     max_in_flight: Annotated[int, msgspec.Meta(ge=1)] = 256
     keep_thoughts: bool = True
+    keep_responses: bool = True
 
 
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -63,6 +63,12 @@ def test_an_answer_of_another_is_not_found() -> None:
     assert store.find("a", "mine") is not None
 
 
+def test_a_memory_that_is_switched_off_keeps_nothing() -> None:
+    store = InMemoryResponses(clock=HandClock(), max_responses=0)
+    store.keep(kept("a"))
+    assert (store.find("a", ""), store.find_item("out_a", "")) == (None, None)
+
+
 def test_the_oldest_answers_make_room() -> None:
     store = InMemoryResponses(clock=HandClock(), max_responses=2)
     for name in "abc":

@@ -42,7 +42,7 @@ _NESTED: Mapping[str, frozenset[str]] = {
     "reasoning": frozenset(wire.ReasoningOptions.__struct_fields__),
 }
 _ABSENT = ("null", "[]")
-_MANY = ("stop", "seed", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repeat_penalty")
+_NO_WORD_FOR = ("stop", "seed", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repeat_penalty")
 
 
 def decode_request(body: bytes) -> ChatRequest:
@@ -205,7 +205,7 @@ def _losses(request: ChatRequest) -> Iterator[str]:
     for dialect, extras in request.extras.items():
         if dialect != NAME:
             yield from (f"{dialect}:{name}" for name, text in extras.items() if text.strip() not in _ABSENT)
-    for name in _MANY:
+    for name in _NO_WORD_FOR:
         if getattr(request.sampling, name) not in (None, ()):
             yield name
     if request.sampling.logprobs is False:

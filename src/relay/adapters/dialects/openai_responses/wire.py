@@ -179,16 +179,6 @@ class Body(Struct, omit_defaults=True):
     previous_response_id: str | None = None
 
 
-class Glanced(Struct):
-    """What metering needs of a whole answer."""
-
-    status: str | None = None
-    output: list[Tagged] | None = None
-    usage: object = None
-    tool_usage: object = None
-    error: object = None
-
-
 class WrittenAlternative(Struct):
     token: str
     logprob: float

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from relay.application.kept_responses import KeptResponse
 from relay.application.ports import Clock
 
+MAX_KEPT = 2_000
+"""The most answers that are kept."""
+
 type _Place = tuple[str, str]
 """An owner and an id."""
 
@@ -15,7 +18,7 @@ class InMemoryResponses:
     """At most `max_responses` of `max_bytes` in all, none larger than a quarter of that, for `ttl_s` seconds."""
 
     clock: Clock
-    max_responses: int = 2_000
+    max_responses: int = MAX_KEPT
     max_bytes: int = 64 * 1024 * 1024
     ttl_s: float = 24 * 3600.0
     _kept: OrderedDict[_Place, tuple[float, KeptResponse]] = field(default_factory=OrderedDict, init=False)
