@@ -24,12 +24,11 @@ EFFORTS: Mapping[str, Mapping[str, str | None]] = {
     "openai-compatible": {"none": "none", "low": "low", "max": "max"},
     "deepseek": {"none": None, "low": "low", "max": "max"},
     "mistral": {"none": "none", "low": "high", "max": "high"},
-    "xai": {"none": "none", "low": "low", "max": "xhigh"},
     "together": {"none": None, "low": "low", "max": "high"},
     "fireworks": {"none": "none", "low": "low", "max": "high"},
     "cerebras": {"none": "none", "low": "low", "max": "high"},
 }
-"""By kind: what it is told of each effort; `None` where that is no effort but a setting in `OFF`."""
+"""By kind that is called by chat: what it is told of each effort; `None` where that is no effort but a setting in `OFF`."""
 
 OFF: Mapping[str, Mapping[str, object]] = {
     "deepseek": {"thinking": {"type": "disabled"}},

@@ -62,6 +62,11 @@ def spoken(name: DialectName) -> list[bytes]:
     return [whole[start : start + PIECE_BYTES] for start in range(0, len(whole), PIECE_BYTES)]
 
 
+def wire_of(kind: str, client: DialectName) -> DialectName:
+    """How a provider is called: OpenAI's clients of Responses get what they speak."""
+    return client if (kind, client) == ("openai", "openai.responses") else KINDS[kind]
+
+
 async def called(kind: str, client: DialectName, *, flows: bool, cut_after: int = 10**6) -> Outcome:
     """What a call of a provider comes to that speaks slowly, and maybe not to its end."""
 
@@ -70,7 +75,7 @@ async def called(kind: str, client: DialectName, *, flows: bool, cut_after: int 
         await peer.send(
             b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ntransfer-encoding: chunked\r\n\r\n" % content_type
         )
-        for piece in spoken(KINDS[kind])[:cut_after]:
+        for piece in spoken(wire_of(kind, client))[:cut_after]:
             await peer.send(b"%x\r\n%b\r\n" % (len(piece), piece))
             await asyncio.sleep(0.002)
         if cut_after < 10**6:
