@@ -3,7 +3,7 @@
 A setting that says what happens anyway (`tool_choice` auto, parallel calls allowed, detail auto) is no loss.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from relay.adapters.dialects.foreign import kind_of
@@ -66,14 +66,14 @@ def _wishes(request: ChatRequest) -> Iterator[str]:
         yield "output.description"
 
 
+_KINDS: Mapping[type[Part], str] = {Audio: "audio", File: "file", Refusal: "refusal"}
+"""Parts that are lost as wholes, and what their loss is called."""
+
+
 def _said_in(part: Part) -> Iterator[str]:
+    if (kind := _KINDS.get(type(part))) is not None:
+        yield kind
     match part:
-        case Audio():
-            yield "audio"
-        case File():
-            yield "file"
-        case Refusal():
-            yield "refusal"
         case Thinking():
             if part.signature or part.sealed:
                 yield "thinking.signature"

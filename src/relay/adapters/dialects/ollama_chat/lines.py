@@ -165,7 +165,8 @@ class LineReader:
 def _read_call(call: wire.AnsweredCall, created: bytes, index: int) -> ToolCall:
     """A call; servers before 0.12.10 give no id, so one is made that no other answer is likely to have."""
     function = call.function or wire.AnsweredFunction()
-    arguments = given(function.arguments).decode() or "{}"
+    # Escaped as in all that is passed on, so that a call reads the same whether its line passed or not.
+    arguments = lenient.escape_separators(given(function.arguments)).decode() or "{}"
     if arguments.startswith('"'):  # some servers that imitate Ollama send OpenAI's string
         arguments = _string.decode(arguments.encode())
     name = function.name or ""
