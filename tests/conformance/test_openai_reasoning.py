@@ -28,7 +28,7 @@ EFFORTS: Mapping[str, Mapping[str, str | None]] = {
     "fireworks": {"none": "none", "low": "low", "max": "high"},
     "cerebras": {"none": "none", "low": "low", "max": "high"},
 }
-"""By kind that is called by chat: what it is told of each effort; `None` where that is no effort but a setting in `OFF`."""
+"""By kind that is called by chat: what it is told of each effort, `None` being a setting in `OFF`."""
 
 OFF: Mapping[str, Mapping[str, object]] = {
     "deepseek": {"thinking": {"type": "disabled"}},

@@ -10,7 +10,7 @@ from relay.adapters.outbound.http.interface import HttpRequest
 from relay.adapters.outbound.providers.build import build_listers
 from relay.adapters.outbound.providers.spec import configured
 from relay.adapters.outbound.system import SystemClock
-from relay.domain.capabilities import Capabilities
+from relay.domain.capabilities import Capabilities, Capability
 from relay.domain.errors import BadCredential, Limited, Overloaded, Rejected
 from relay.domain.usage import Usage
 from tests.support.fakes_http import Answer, RecordingHttp, ScriptedResponse, whole
@@ -30,7 +30,7 @@ def message(*content: dict[str, Any], word: str = "end_turn") -> dict[str, Any]:
 
 
 YES = message({"type": "text", "text": "yes"})
-STREAM = [
+STREAM: list[dict[str, Any]] = [
     {"type": "message_start", "message": message() | {"stop_reason": None}},
     {"type": "ping"},
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
@@ -51,7 +51,7 @@ async def called(
 ) -> tuple[Outcome, dict[str, Any], HttpRequest]:
     """What a call comes to, the body that was sent, and the request it was in."""
     http = RecordingHttp(lambda _: answer or whole(YES))
-    fields = {"model": MODEL, "stream": False} | asked
+    fields: dict[str, Any] = {"model": MODEL, "stream": False} | asked
     result = await outcome(backend_for("anthropic", http), upstream_call(dialect, **fields))
     [request] = http.requests
     return result, json.loads(request.body), request
@@ -131,7 +131,7 @@ async def test_sampling_that_a_family_refuses_is_dropped_and_told(model: str) ->
 
 @pytest.mark.parametrize("model", ["claude-opus-4-7", "claude-sonnet-4-5"])
 async def test_a_body_of_anthropics_own_clients_passes(model: str) -> None:
-    asked = {
+    asked: dict[str, Any] = {
         "max_tokens": 9,
         "temperature": 0.8,
         "thinking": {"type": "adaptive"},
@@ -159,7 +159,7 @@ async def test_a_stream_passes_with_its_counts_taken() -> None:
 
 
 async def test_a_tool_loop_crosses_from_chat_and_back() -> None:
-    asked = {
+    asked: dict[str, Any] = {
         "messages": [
             {"role": "user", "content": "2+2 and 3+3?"},
             {"role": "assistant", "content": None, "tool_calls": [
@@ -243,7 +243,7 @@ async def test_the_list_is_read_page_by_page_with_what_each_model_can_do() -> No
     new, old = await listed.lister.list_models()
     assert (new.id, new.context_tokens, new.max_output_tokens) == ("claude-opus-5", 1_000_000, 128_000)
     assert new.created == 1_784_851_200
-    words = frozenset({"completion", "tools", "vision", "thinking"})
+    words = frozenset[Capability]({"completion", "tools", "vision", "thinking"})
     assert new.capabilities == Capabilities(offered=words, known=True)
     assert (old.id, old.capabilities.known) == ("claude-old", False)
     assert all(request.headers["anthropic-version"] == "2023-06-01" for request in http.requests)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ KINDS: Mapping[str, DialectName] = {
 }
 PIECE_BYTES = 150
 WORDS = [f"word {number} " for number in range(40)]
-ASKED: Mapping[str, dict[str, object]] = {
+ASKED: Mapping[str, dict[str, Any]] = {
     "openai.chat": {},
     "ollama.chat": {},
     "anthropic.messages": {"max_tokens": 100},

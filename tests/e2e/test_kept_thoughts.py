@@ -19,6 +19,7 @@ SEALED = [
     {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Köln"}},
 ]
 USAGE = {"input_tokens": 9, "output_tokens": 5}
+TOOL: Any = WEATHER
 HELLO: list[Any] = [{"role": "user", "content": "How is the weather in Köln?"}]
 
 
@@ -50,7 +51,7 @@ def relay(
 def asked_of_openai(relay: ServerProcess, messages: list[Any]) -> Any:
     with openai_client(relay.url, []) as client:
         answer: Any = client.chat.completions.create(
-            model="ant/claude-x", messages=messages, tools=[WEATHER], extra_body={"reasoning_effort": "low"}
+            model="ant/claude-x", messages=messages, tools=[TOOL], extra_body={"reasoning_effort": "low"}
         )
     return answer.choices[0].message.model_dump(exclude_none=True, include={"role", "content", "tool_calls"})
 

@@ -58,9 +58,10 @@ class TapeExchange:
             await _act(step)
 
     async def flow(self, take: Callable[[Piece], bool]) -> None:
-        while self.steps and isinstance(self.steps[0], Piece) and not self.steps[0].last:
+        while self.steps and isinstance(piece := self.steps[0], Piece) and not piece.last:
             await anyio.lowlevel.checkpoint()
-            if not take(self.steps.pop(0)):
+            del self.steps[0]
+            if not take(piece):
                 return
 
     async def aclose(self) -> None:
