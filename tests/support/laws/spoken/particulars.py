@@ -20,8 +20,8 @@ class Spoken:
     """`should_read` says what the client has to make of a response that is its norm.
 
     `meant` leaves out of a request what a retargeted body has otherwise. `styles` can be done one after the other,
-    in this order. `poverty` says for the opening of each sentence of the codec's `POVERTY` which differences it stands
-    for. `check_error` raises for an error's body in another shape.
+    in this order. `poverty` says, for the opening of each sentence of the codec's `POVERTY`, which differences it
+    stands for. `check_error` raises for an error's body in another shape.
     """
 
     read_stream: Callable[[bytes], Read]
