@@ -1,6 +1,7 @@
 """The provider Anthropic: what leaves for it by the family of the model, and what its answers come to."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,6 +148,21 @@ async def test_a_body_of_anthropics_own_clients_passes(model: str) -> None:
     }  # fmt: skip
     assert set(result.losses) == refused
     assert json.loads(result.raw) == YES | {"model": "asked"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sent"), [("anthropic.messages", "a-2026,b-2026"), ("openai.chat", None)]
+)
+async def test_what_a_client_wants_to_try_goes_along_where_its_body_passes(
+    dialect: Any, sent: str | None
+) -> None:
+    http = RecordingHttp(lambda _: whole(YES))
+    call = upstream_call(dialect, model=MODEL, stream=False, max_tokens=10)
+    own = replace(call.original, headers=(("anthropic-beta", "a-2026,b-2026"), ("x-api-key", "theirs")))
+    await outcome(backend_for("anthropic", http), replace(call, original=own))
+    [request] = http.requests
+    assert request.headers.get("anthropic-beta") == sent
+    assert request.headers["x-api-key"] == "k-1"
 
 
 async def test_a_stream_passes_with_its_counts_taken() -> None:

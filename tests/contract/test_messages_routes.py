@@ -71,7 +71,16 @@ async def test_a_message_is_streamed_with_named_events(path: str, hot_in_front: 
 
 async def test_what_the_client_says_of_versions_is_taken() -> None:
     headers = {"anthropic-version": "2026-10-21", "anthropic-beta": "a-2026,b-2026", "x-app": "cli"}
-    assert (await ask(listening(), headers=headers)).status == 200
+    listener = listening()
+    assert (await ask(listener, headers=headers)).status == 200
+    assert listener.backend.calls[0].original.headers == (("anthropic-beta", "a-2026,b-2026"),)
+
+
+@pytest.mark.parametrize("betas", ["", "a\tb", "grüße", "x" * 3000])
+async def test_what_is_no_list_of_trials_goes_no_further(betas: str) -> None:
+    listener = listening()
+    assert (await ask(listener, headers={"anthropic-beta": betas})).status == 200
+    assert listener.backend.calls[0].original.headers == ()
 
 
 @pytest.mark.parametrize("header", ["x-api-key", "authorization"])

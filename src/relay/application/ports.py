@@ -35,11 +35,15 @@ class Piece:
 
 @value
 class OriginalRequest:
-    """The client's request as it came. `decode` gives the canonical form, computed once when first asked."""
+    """The client's request as it came. `decode` gives the canonical form, computed once when first asked.
+
+    `headers` are those that belong to the dialect and go along where the body passes.
+    """
 
     dialect: DialectName
     body: bytes
     decode: Callable[[], ChatRequest]
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @value

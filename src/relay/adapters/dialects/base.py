@@ -64,11 +64,15 @@ class Scene:
 
 @value
 class WireRequest:
-    """A request for a provider: path below its base URL, body, and what could not be carried."""
+    """A request for a provider: path below its base URL, body, and what could not be carried.
+
+    `headers` go with this request, under those that every request to the provider has.
+    """
 
     path: str
     body: bytes
     losses: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @value

@@ -55,7 +55,9 @@ class ChatRoute(HotRoute):
         decode = _Decoded(self.dialect, body)
         return ChatCall(
             request_id=visit.line.request_id,
-            original=OriginalRequest(dialect=self.dialect.name, body=body, decode=decode),
+            original=OriginalRequest(
+                dialect=self.dialect.name, body=body, decode=decode, headers=self._own_headers(visit)
+            ),
             name=envelope.model,
             stream=envelope.stream,
             include_usage=envelope.include_usage,
@@ -65,6 +67,10 @@ class ChatRoute(HotRoute):
             client=visit.client,
             received_ns=self.clock.unix_ns(),
         )
+
+    def _own_headers(self, visit: Visit) -> tuple[tuple[str, str], ...]:
+        """The headers that are part of the dialect: none, of most."""
+        return ()
 
     def _reply(self, visit: Visit, call: ChatCall, *, is_streamed: bool) -> StreamedReply | WholeReply:
         scene = Scene(

@@ -1,5 +1,6 @@
 """Anthropic's routes: messages, and the count of the tokens of one."""
 
+import re
 from dataclasses import dataclass
 
 from relay.adapters.dialects import anthropic_messages
@@ -12,6 +13,9 @@ from relay.application.calls import ChatCall
 from relay.application.count_tokens import CountTokens
 from relay.application.ports import ReplyHead
 
+MAX_BETAS_CHARACTERS = 2000
+
+_BETAS = re.compile(r"[A-Za-z0-9_., -]+")
 ESTIMATED = b"x-relay-token-count: estimated\r\n"
 
 
@@ -32,7 +36,16 @@ class MessagesTelling(Telling):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesRoute(ChatRoute):
-    """The chat route of Anthropic's dialect."""
+    """The chat route of Anthropic's dialect, whose features in trial are asked for in a header.
+
+    https://docs.anthropic.com/en/api/beta-headers
+    """
+
+    def _own_headers(self, visit: Visit) -> tuple[tuple[str, str], ...]:
+        values = [value for name, value in visit.scope["headers"] if name == b"anthropic-beta"]
+        betas = b",".join(values).decode("latin-1")
+        is_list = len(betas) <= MAX_BETAS_CHARACTERS and _BETAS.fullmatch(betas)
+        return (("anthropic-beta", betas),) if is_list else ()
 
     async def _serve(self, visit: Visit) -> None:
         visit.telling = MessagesTelling(visit.telling)

@@ -72,7 +72,9 @@ class HttpBackend:
     def _encoded(self, call: UpstreamCall, dialect: Dialect, *, passes: bool) -> WireRequest:
         edit = self.edit_of(call.model)
         if passes:
-            return dialect.retarget(call.original.body, call.model, count_usage=call.stream, edit=edit)
+            wire = dialect.retarget(call.original.body, call.model, count_usage=call.stream, edit=edit)
+            headers = call.original.headers
+            return replace(wire, headers=headers) if headers else wire
         request = replace(call.original.decode(), model=call.model, stream=call.stream)
         wire = dialect.encode_request(self.prepare(request))
         if edit is None:

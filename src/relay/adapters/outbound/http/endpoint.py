@@ -25,6 +25,8 @@ from relay.domain.errors import BadCredential, UpstreamError
 type Edit = Callable[[bytes, str], tuple[bytes, tuple[str, ...]]]
 """A body and the model's id to the body the provider takes, with the fields lost on the way."""
 
+type Headers = tuple[tuple[str, str], ...]
+
 type ReadFault = Callable[[bytes], ProviderFault]
 """What an error body says, in the dialect of the call."""
 
@@ -61,7 +63,7 @@ class Endpoint:
     problem: str = ""
     timeouts: Timeouts = DEFAULT_TIMEOUTS
     client: ClientName = "relay"
-    _heads: dict[tuple[Method, str], RequestHead] = field(
+    _heads: dict[tuple[Method, str, Headers], RequestHead] = field(
         init=False, default_factory=dict, repr=False, compare=False
     )
 
@@ -91,20 +93,21 @@ class Endpoint:
         return response
 
     def _request(self, method: Method, wire: WireRequest, request_id: str) -> HttpRequest:
-        head = self._heads.get((method, wire.path)) or self._new_head(method, wire.path)
+        head = self._heads.get((method, wire.path, wire.headers)) or self._new_head(method, wire)
         return HttpRequest(head, wire.body, request_id, self.timeouts)
 
-    def _new_head(self, method: Method, path: str) -> RequestHead:
+    def _new_head(self, method: Method, wire: WireRequest) -> RequestHead:
         headers = {
             "content-type": "application/json",
             "accept": "*/*",
             "user-agent": USER_AGENT,
+            **dict(wire.headers),
             **self.auth,
         }
-        head = RequestHead(method, f"{self.base_url}{path}", headers, client=self.client)
+        head = RequestHead(method, f"{self.base_url}{wire.path}", headers, client=self.client)
         if len(self._heads) >= MAX_KEPT_HEADS:  # some dialects have the model in the path
             self._heads.clear()
-        self._heads[method, path] = head
+        self._heads[method, wire.path, wire.headers] = head
         return head
 
     async def _refusal(self, response: HttpResponse, read_fault: ReadFault) -> UpstreamError:
