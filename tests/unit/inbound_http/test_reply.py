@@ -7,7 +7,7 @@ import anyio
 import msgspec
 import pytest
 
-from relay.adapters.dialects import ollama_chat, openai_chat
+from relay.adapters.dialects import anthropic_messages, ollama_chat, openai_chat, openai_responses
 from relay.adapters.dialects.base import Dialect, Scene
 from relay.adapters.inbound.http.asgi import Message
 from relay.adapters.inbound.http.hangup import Beating, Departure
@@ -310,3 +310,20 @@ async def test_a_failure_after_a_comment_is_in_band() -> None:
     assert sent.messages[0]["status"] == 200
     assert b"upstream_unreachable" in sent.parts[-1]
     assert sent.is_complete
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sign"),
+    [
+        (anthropic_messages.DIALECT, b'event: ping\ndata: {"type": "ping"}\n\n'),
+        (openai_responses.DIALECT, b'event: keepalive\ndata: {"type":"keepalive"}\n\n'),
+    ],
+)
+async def test_a_dialect_with_an_event_for_it_gets_that_as_a_sign_of_life(dialect: Any, sign: bytes) -> None:
+    sent = Sent()
+    reply = made(StreamedReply, sent, dialect, keep_alive_s=0.02)
+    await keep(reply, 0.03)
+    assert set(sent.parts) == {b": keep-alive\n\n"}
+    await reply.write(OPENING)
+    await keep(reply, 0.05)
+    assert sent.parts[-1] == sign

@@ -25,6 +25,9 @@ type EditMembers = Callable[[Members], tuple[str, ...]]
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """The largest single SSE event or NDJSON line that is buffered; beyond it the upstream is `Malformed`."""
 
+COMMENT = b": keep-alive\n\n"
+"""A comment of an event stream, which no client takes for an event."""
+
 MAX_ITEMS = 20_000
 """The most messages, parts, calls, tools and inputs of one request that are taken apart. Each costs a few of the
 event loop's microseconds, and a body has room for millions."""
@@ -154,6 +157,8 @@ class ClientDialect(Protocol):
     framing: Literal["sse", "ndjson"]
     stream_content_type: str
     whole_content_type: str
+    keep_alive: bytes
+    """What a stream says while there is nothing to say; nothing, where the dialect has no word for it."""
 
     def peek(self, body: bytes) -> Envelope:
         """The envelope alone. Raises `InvalidRequest`."""

@@ -29,6 +29,7 @@ class AnthropicMessages:
     framing: Literal["sse", "ndjson"] = "sse"
     stream_content_type = "text/event-stream; charset=utf-8"
     whole_content_type = errors.CONTENT_TYPE
+    keep_alive = b'event: ping\ndata: {"type": "ping"}\n\n'
 
     peek = staticmethod(envelope.peek)
     decode_request = staticmethod(request.decode_request)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from relay.adapters.dialects import splice, sse_answers
-from relay.adapters.dialects.base import Dialect, Scene, StreamDecoder, StreamTap
+from relay.adapters.dialects.base import COMMENT, Dialect, Scene, StreamDecoder, StreamTap
 from relay.adapters.dialects.cohere_v2 import errors, request, writing
 from relay.adapters.dialects.cohere_v2.norm import POVERTY, REQUEST_POVERTY, norm, norm_request
 from relay.adapters.dialects.cohere_v2.reading import NAME, AnswerReader
@@ -27,6 +27,7 @@ class CohereV2:
     framing: Literal["sse", "ndjson"] = "sse"
     stream_content_type = "text/event-stream"
     whole_content_type = errors.CONTENT_TYPE
+    keep_alive = COMMENT
 
     peek = staticmethod(request.peek)
     retarget = staticmethod(request.retarget)

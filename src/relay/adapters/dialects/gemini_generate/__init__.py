@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from relay.adapters.dialects import sse_answers
-from relay.adapters.dialects.base import Dialect, Scene, StreamDecoder, StreamTap
+from relay.adapters.dialects.base import COMMENT, Dialect, Scene, StreamDecoder, StreamTap
 from relay.adapters.dialects.framing import sse_frame
 from relay.adapters.dialects.gemini_generate import errors, request, writing
 from relay.adapters.dialects.gemini_generate.norm import POVERTY, REQUEST_POVERTY, norm, norm_request
@@ -25,6 +25,7 @@ class GeminiGenerate:
     framing: Literal["sse", "ndjson"] = "sse"
     stream_content_type = "text/event-stream"
     whole_content_type = errors.CONTENT_TYPE
+    keep_alive = COMMENT
 
     peek = staticmethod(request.peek)
     retarget = staticmethod(request.retarget)

@@ -36,6 +36,7 @@ class OllamaGenerate:
     framing: Literal["sse", "ndjson"] = "ndjson"
     stream_content_type: str = "application/x-ndjson"
     whole_content_type: str = errors.CONTENT_TYPE
+    keep_alive = b""
 
     def peek(self, body: bytes) -> Envelope:
         return request.peek(body)

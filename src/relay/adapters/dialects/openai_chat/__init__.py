@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from relay.adapters.dialects.base import Dialect
+from relay.adapters.dialects.base import COMMENT, Dialect
 from relay.adapters.dialects.openai_chat import envelope, errors, request, response, writing
 from relay.adapters.dialects.openai_chat.norm import POVERTY, REQUEST_POVERTY, norm, norm_request
 from relay.adapters.dialects.openai_chat.response import glance_exact
@@ -19,6 +19,7 @@ class OpenAIChat:
     framing: Literal["sse", "ndjson"] = "sse"
     stream_content_type = "text/event-stream; charset=utf-8"
     whole_content_type = "application/json"
+    keep_alive = COMMENT
 
     peek = staticmethod(envelope.peek)
     retarget = staticmethod(envelope.retarget)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from relay.adapters.dialects.base import ClientDialect
+from relay.adapters.dialects.base import COMMENT, ClientDialect
 from relay.adapters.dialects.openai_chat import errors
 from relay.adapters.dialects.openai_completions import request, writing
 from relay.adapters.dialects.openai_completions.norm import POVERTY, REQUEST_POVERTY, norm
@@ -17,6 +17,7 @@ class OpenAICompletions:
     framing: Literal["sse", "ndjson"] = "sse"
     stream_content_type = "text/event-stream; charset=utf-8"
     whole_content_type = "application/json"
+    keep_alive = COMMENT
 
     peek = staticmethod(request.peek)
     decode_request = staticmethod(request.decode_request)

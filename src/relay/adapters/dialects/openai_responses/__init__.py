@@ -23,6 +23,7 @@ class OpenAIResponses:
     framing: Literal["sse", "ndjson"] = "sse"
     stream_content_type = "text/event-stream; charset=utf-8"
     whole_content_type = "application/json"
+    keep_alive = b'event: keepalive\ndata: {"type":"keepalive"}\n\n'
 
     peek = staticmethod(envelope.peek)
     decode_request = staticmethod(decode_request)

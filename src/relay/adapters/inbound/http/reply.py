@@ -2,13 +2,14 @@
 
 Theory of operation. The head leaves with the first bytes of content, so that a failure before them still has
 the status line. An event-stream client that waited long gets the head and a comment earlier, and further
-comments while nothing else comes: proxies cut silent connections. From then on failures are in-band. NDJSON
-has no comments: its clients get nothing before content.
+signs of life while nothing else comes: proxies cut silent connections. Behind the first content such a sign is
+the event that the dialect has for it, if it has one; before it, strict clients take no event but the first. From
+then on failures are in-band. NDJSON has no comments: its clients get nothing before content.
 """
 
 import asyncio
 
-from relay.adapters.dialects.base import ClientDialect, Scene, StreamEncoder, WireError
+from relay.adapters.dialects.base import COMMENT, ClientDialect, Scene, StreamEncoder, WireError
 from relay.adapters.inbound.http.asgi import lines_of
 from relay.adapters.inbound.http.errors import error_headers
 from relay.adapters.inbound.http.heads import STREAM_LINES, Telling
@@ -19,7 +20,6 @@ from relay.domain.events import Failed, StreamEvent
 from relay.domain.folding import fold
 
 KEEP_ALIVE_S = 15.0
-_COMMENT = b": keep-alive\n\n"
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
@@ -43,6 +43,7 @@ class StreamedReply:
         self._encoder: StreamEncoder | None = None
         self._last_bytes = b"\n\n"
         self._waiting = b""
+        self._has_begun = False
         self._now = asyncio.get_running_loop().time
         self._silent_since = self._now()
         self._keep_alive_s = keep_alive_s if dialect.framing == "sse" else None
@@ -102,7 +103,7 @@ class StreamedReply:
         return self._silent_since + self._keep_alive_s - now
 
     async def beat(self) -> None:
-        """As `Pulse.beat`: a comment for a silent client, the end for one that takes nothing."""
+        """As `Pulse.beat`: a sign of life for a silent client, the end for one that takes nothing."""
         now = self._now()
         if (since := self._outlet.sending_since) is not None:
             if now - since >= self._outlet.stall_s:
@@ -110,9 +111,10 @@ class StreamedReply:
         elif self._keep_alive_s is not None and now - self._silent_since >= self._keep_alive_s:
             self._silent_since = now
             if self._last_bytes.endswith(_EVENT_ENDS):
-                await self._put(_COMMENT)
+                await self._put(self._dialect.keep_alive if self._has_begun else COMMENT)
 
     def _encoded(self, piece: Piece) -> bytes:
+        self._has_begun = True
         if piece.raw is not None:
             return piece.raw
         encoder = self._opened_encoder()

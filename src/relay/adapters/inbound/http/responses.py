@@ -74,6 +74,7 @@ class _Answering:
         self.framing = dialect.framing
         self.stream_content_type = dialect.stream_content_type
         self.whole_content_type = dialect.whole_content_type
+        self.keep_alive = dialect.keep_alive
         self._dialect = dialect
         self._body = body
         self._asked = asked
