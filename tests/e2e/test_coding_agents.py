@@ -18,7 +18,7 @@ from tests.support.upstream import ScriptedUpstream
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(needed()), reason=needed() or "all is there")]
 
-PROVIDERS = ("up", "oll", "ant")
+PROVIDERS = ("up", "oll", "ant", "rsp")
 AGENTS = {"codex": run_codex, "claude": run_claude}
 PRINTED = "relay-42"
 
@@ -30,6 +30,12 @@ def relay(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) 
         "up": {"kind": "openai-compatible", "base_url": upstream.openai_url, "api_key": "sk-up-canary"},
         "oll": {"kind": "ollama", "base_url": upstream.base_url},
         "ant": {"kind": "anthropic", "base_url": upstream.base_url, "api_key": "sk-ant-canary"},
+        "rsp": {
+            "kind": "openai-responses",
+            "base_url": upstream.openai_url,
+            "api_key": "sk-rsp-canary",
+            "models": ["shell"],
+        },
     }
     write_relay_toml(folder, {"providers": providers})
     with running_server(folder) as server:
