@@ -13,7 +13,7 @@ from tests.e2e.conftest import wait_until_listed
 from tests.support.books import Row, settled_rows
 from tests.support.coding_agents import needed, run_claude, run_codex
 from tests.support.process import ServerProcess, running_server
-from tests.support.relay_toml import write_relay_toml
+from tests.support.relay_toml import Toml, write_relay_toml
 from tests.support.upstream import ScriptedUpstream
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(needed()), reason=needed() or "all is there")]
@@ -26,7 +26,7 @@ PRINTED = "relay-42"
 @pytest.fixture(scope="module")
 def relay(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("agents")
-    providers = {
+    providers: dict[str, Toml] = {
         "up": {"kind": "openai-compatible", "base_url": upstream.openai_url, "api_key": "sk-up-canary"},
         "oll": {"kind": "ollama", "base_url": upstream.base_url},
         "ant": {"kind": "anthropic", "base_url": upstream.base_url, "api_key": "sk-ant-canary"},

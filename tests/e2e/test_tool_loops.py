@@ -10,9 +10,10 @@ from pydantic import SecretStr
 
 from tests.e2e.conftest import wait_until_listed
 from tests.support.declarations import WEATHER
+from tests.support.node_clients import NodeClients, running_node_clients
 from tests.support.official_clients import anthropic_client, ollama_client, openai_client
 from tests.support.process import ServerProcess, running_server
-from tests.support.relay_toml import write_relay_toml
+from tests.support.relay_toml import Toml, write_relay_toml
 from tests.support.upstream import ScriptedUpstream
 
 pytestmark = pytest.mark.e2e
@@ -169,8 +170,8 @@ LOOPS: Mapping[str, Loop] = {
 @pytest.fixture(scope="module")
 def relay(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("loops")
-    own = {"api_key": "sk-canary"}
-    providers = {
+    own: dict[str, Toml] = {"api_key": "sk-canary"}
+    providers: dict[str, Toml] = {
         "up": {"kind": "openai-compatible", "base_url": upstream.openai_url, **own},
         "oll": {"kind": "ollama", "base_url": upstream.base_url},
         "ant": {"kind": "anthropic", "base_url": upstream.base_url, **own},
@@ -191,3 +192,18 @@ def test_a_tool_is_called_told_and_answered(
     told = json.dumps(upstream.ledger.chats[-1].body)
     assert TOLD in told
     assert "weather" in told
+
+
+@pytest.fixture(scope="module")
+def node(relay: ServerProcess) -> Iterator[NodeClients]:
+    with running_node_clients(relay.url) as clients:
+        yield clients
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("client", ["aisdk", "anthropic", "openai"])
+def test_a_tool_is_called_told_and_answered_in_node(node: NodeClients, client: str, provider: str) -> None:
+    asked = {"model": f"{provider}/tools", "messages": [{"role": "user", "content": ASKED}], "tools": [TOOL]}
+    answer = node(client, "toolLoop", results={"weather": TOLD}, **asked)
+    assert answer["called"] == [["weather", {"city": "abc", "days": 1}]]
+    assert answer["text"] == ANSWER

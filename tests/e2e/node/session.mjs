@@ -2,10 +2,11 @@
 import { createInterface } from "node:readline";
 
 import * as aisdk from "./aisdk.mjs";
+import * as anthropic from "./anthropic.mjs";
 import * as ollama from "./ollama.mjs";
 import * as openai from "./openai.mjs";
 
-const doings = { aisdk, ollama, openai };
+const doings = { aisdk, anthropic, ollama, openai };
 const clients = Object.fromEntries(
   Object.entries(doings).map(([name, { connect }]) => [name, connect(process.argv[2])]),
 );
