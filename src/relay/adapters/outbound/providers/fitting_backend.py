@@ -76,8 +76,8 @@ def _may_pass(body: bytes, quirks: Quirks) -> bool:
 def _refused(quirks: Quirks) -> Iterator[tuple[bytes, ...]]:
     if quirks.instructions:
         yield _ROLES
-    if quirks.call_ids or quirks.after_results:
-        yield _CALLS
+    if quirks.call_ids or quirks.after_results or quirks.past_thinking == "with_calls":
+        yield _CALLS  # of the last because its thoughts may have to come back, which the client dropped
     if quirks.past_thinking in ("dropped", "with_calls"):
         yield _THOUGHTS
     if quirks.schema_in_prompt:
