@@ -100,7 +100,8 @@ def test_anthropic_gets_its_sealed_thoughts_again_and_another_model_does_not(
 ) -> None:
     def thoughts(then: str) -> list[Any]:
         turns = second_request(thinking, tape, "anthropic", then)["messages"]
-        return [block for turn in turns for block in turn["content"] if block["type"] == "thinking"]
+        [said] = [turn["content"] for turn in turns if turn["role"] == "assistant"]
+        return [block for block in said if block["type"] == "thinking"]
 
     assert thoughts("one") == [CALLING["anthropic"]["content"][0]]
     assert thoughts("other") == []
