@@ -183,6 +183,8 @@ RARE = (
     _one(Text(text="", citations=(SOURCE,))),
     _one(Text(text="", citations=(SOURCE,)), Text(text="hi")),
     _one(Text(text="hi"), Text(text="ho"), ToolCall(id="c", name="look", arguments="{}")),
+    _one(Text(text="hi"), Opaque(origin="cohere.v2", json='{"type":"x"}')),
+    _one(Text(text="hi"), Opaque(origin="gemini.generate", json='{"executableCode":{}}')),
 )
 """What the generated answers seldom or never hold, or by luck: what is generated depends on what was imported."""
 
@@ -233,6 +235,8 @@ def test_every_sentence_of_the_poverty_has_a_meaning(language: ClientLanguage) -
         "nothing cited",
         "cited by nothing",
         "spoken twice before a call",
+        "a part of Cohere's",
+        "a part of Gemini's",
     ],
 )
 def test_rare_answers_make_the_round_trip_too(language: Language, response: ChatResponse) -> None:

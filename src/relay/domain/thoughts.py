@@ -6,7 +6,7 @@ ids, its tool and its arguments.
 Seals are bound to provider and model: another one is told nothing.
 """
 
-import re
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -14,9 +14,6 @@ from hashlib import sha256
 from relay.domain.catalog import Target
 from relay.domain.chat import ChatRequest, Message, Part, Thinking, ToolCall
 from relay.domain.events import PartDelta, PartStarted, SignatureDelta, StreamEvent
-
-_MEMBERS = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s{}\[\],:"]+')
-"""The texts, numbers and words of JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +73,10 @@ class ThoughtsGathered:
 
 def keys_of(call: ToolCall) -> tuple[str, ...]:
     """By what a call is found again: its id, if there is one, and a digest of what it asks for."""
-    asked = "".join(
-        sorted(_MEMBERS.findall(call.arguments))
-    )  # their order and the blanks between them may change
+    try:  # how its arguments are spelled, and in which order, may change on their way to a client and back
+        asked = json.dumps(json.loads(call.arguments or "{}"), sort_keys=True)
+    except (ValueError, RecursionError):
+        asked = call.arguments
     digest = sha256(f"{call.name}\0{asked}".encode(errors="replace")).hexdigest()
     return (call.id, digest) if call.id else (digest,)
 
