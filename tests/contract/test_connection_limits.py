@@ -20,7 +20,7 @@ SOON_S = HEAD_S + 1.0
 QUICK = ConnectionLimits(head_s=HEAD_S)
 
 
-@pytest.fixture(params=[True, False], ids=["uvloop", "asyncio"])
+@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["uvloop", "asyncio"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
     """Both loops: their transports differ in all that matters here."""
     return "asyncio", {"use_uvloop": request.param}

@@ -9,7 +9,7 @@ from relay.domain.errors import ClientError, UpstreamError
 from tests.support.laws.language import Language, a_scene, failure_of
 from tests.support.laws.languages import LANGUAGES
 
-DEPTHS = (400, 700, 950, 20_000)
+DEPTHS = (pytest.param(400, marks=pytest.mark.slow), pytest.param(700, marks=pytest.mark.slow), 950, 20_000)
 """Below, about and beyond what Python's own recursion and msgspec's take."""
 
 NESTS = (("[", "]"), ('{"a":', "}"), ('{"error":', "}"), ('{"message":', "}"), ('{"detail":[', "]}"))

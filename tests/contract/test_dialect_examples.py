@@ -97,6 +97,7 @@ def tally_requests(strategy: st.SearchStrategy[ChatRequest]) -> Tally:
     return tally
 
 
+@pytest.mark.slow
 def test_a_fifth_of_the_requests_carry_tools_images_or_thinking() -> None:
     tally = tally_requests(requests)
     tally.check("tools", "images", "thinking", "instructions", "parallel calls", "schema", "extras")
@@ -107,11 +108,13 @@ MARKS: dict[DialectName, tuple[str, ...]] = {"ollama.generate": ("images", "inst
 """What a dialect's examples shall show where they are no conversations."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES, ids=str)
 def test_what_a_dialect_cannot_carry_does_not_make_its_examples_poor(language: Language) -> None:
     tally_requests(encodable(language)).check(*MARKS.get(language.dialect.name, TALK))
 
 
+@pytest.mark.slow
 @pytest.mark.law
 def test_a_fifth_of_the_answers_carry_tools_or_thinking() -> None:
     tally = Tally()
