@@ -14,6 +14,7 @@ from anyio import to_thread
 from relay.adapters.dialects.base import WireRequest
 from relay.adapters.dialects.embeddings import EmbeddingDialect
 from relay.adapters.outbound.http.endpoint import Edit, Endpoint, edited, unchanged
+from relay.adapters.outbound.http.held_response import HeldResponse
 from relay.adapters.outbound.http.interface import HttpResponse, Phases, read_body
 from relay.application.ports import EmbedAnswer, EmbedExchange, UpstreamEmbedCall
 from relay.domain.embeddings import fitted
@@ -81,7 +82,7 @@ class EmbedAnswerReading:
         return EmbedAnswer(response=response, raw=raw)
 
 
-class HttpEmbedExchange:
+class HttpEmbedExchange(HeldResponse):
     """An `EmbedExchange` over HTTP; `leave` is called once, when the connection is let go of."""
 
     def __init__(
@@ -91,12 +92,10 @@ class HttpEmbedExchange:
         losses: tuple[str, ...],
         leave: Callable[[], None],
     ) -> None:
+        super().__init__(response, leave)
         self.status = response.status
         self.losses = losses
-        self._response = response
         self._reading = reading
-        self._leave = leave
-        self._is_closed = False
 
     @property
     def phases(self) -> Phases:
@@ -110,13 +109,3 @@ class HttpEmbedExchange:
         if len(body) <= OFF_LOOP_BYTES:
             return self._reading(body)
         return await to_thread.run_sync(self._reading, body)
-
-    async def aclose(self) -> None:
-        """As `AcceptedCall.aclose`."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self._response.aclose()
-        finally:
-            self._leave()

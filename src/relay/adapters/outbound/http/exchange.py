@@ -14,6 +14,7 @@ from typing import NamedTuple
 import anyio
 
 from relay.adapters.dialects.base import Dialect, Scene, StreamDecoder, StreamTap, Tapped
+from relay.adapters.outbound.http.held_response import HeldResponse
 from relay.adapters.outbound.http.interface import HttpResponse, Phases, read_body
 from relay.application.ports import Piece
 from relay.domain.errors import Interrupted, Malformed, RelayError, TimedOut, UpstreamError
@@ -48,24 +49,22 @@ class Reading(NamedTuple):
     glance: Glance | None
 
 
-class HttpExchange:
+class HttpExchange(HeldResponse):
     """An `Exchange` over HTTP; `leave` is called once, when the connection is let go of."""
 
     def __init__(
         self, response: HttpResponse, reading: Reading, losses: tuple[str, ...], leave: Callable[[], None]
     ) -> None:
+        super().__init__(response, leave)
         self.status = response.status
         self.passes = reading.passes
         self.losses = losses
-        self._response = response
         self._reading = reading
-        self._leave = leave
         self._tap = _tap(reading) if reading.stream else None
         self._unfinished: set[int] = set()
         self._has_begun = False
         self._tail_ends_at: float | None = None
         self._failure: RelayError | None = None
-        self._is_closed = False
 
     @property
     def phases(self) -> Phases:
@@ -98,16 +97,6 @@ class HttpExchange:
         if (piece.events or piece.raw) and not take(piece):
             return False
         return self._failure is None and self._tail_ends_at is None
-
-    async def aclose(self) -> None:
-        """As `Exchange.aclose`."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self._response.aclose()
-        finally:
-            self._leave()
 
     async def _next_piece(self, tap: StreamTap) -> Piece:
         while True:

@@ -10,6 +10,7 @@ from relay.adapters.dialects import lenient, ollama_chat
 from relay.adapters.dialects.base import WireRequest
 from relay.adapters.dialects.framing import LineSplitter
 from relay.adapters.outbound.http.endpoint import Endpoint
+from relay.adapters.outbound.http.held_response import HeldResponse
 from relay.adapters.outbound.http.interface import HttpResponse, Method, Timeouts
 from relay.application.manage.models import Change, Progress, ProgressLine
 from relay.domain.errors import BadCredential, Malformed, UpstreamError
@@ -58,16 +59,14 @@ class HttpModelManagement:
         return HttpProgress(response, self.endpoint.bulkhead.leave)
 
 
-class HttpProgress:
+class HttpProgress(HeldResponse):
     """Implements `Progress`; `leave` is called once, when the connection is let go of."""
 
     def __init__(self, response: HttpResponse, leave: Callable[[], None]) -> None:
-        self._response = response
-        self._leave = leave
+        super().__init__(response, leave)
         self._splitter = LineSplitter()
         self._lines: deque[bytes] = deque()
         self._is_complete = False
-        self._is_closed = False
 
     async def read(self) -> ProgressLine | None:
         """As `Progress.read`."""
@@ -78,16 +77,6 @@ class HttpProgress:
             self._is_complete = chunk is None
             self._lines.extend(self._splitter.close() if chunk is None else self._splitter.feed(chunk))
         return _read(self._lines.popleft())
-
-    async def aclose(self) -> None:
-        """As `Progress.aclose`."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self._response.aclose()
-        finally:
-            self._leave()
 
 
 def _read(raw: bytes) -> ProgressLine:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-import msgspec
-
 from relay.adapters.dialects.base import ProviderFault
 from relay.adapters.dialects.services import StreamedUsage, passed_content_type, renamed, usage_of
 from relay.adapters.outbound.http.endpoint import USER_AGENT, Endpoint
 from relay.adapters.outbound.http.failures import refusal
+from relay.adapters.outbound.http.held_response import HeldResponse
 from relay.adapters.outbound.http.interface import (
     HttpRequest,
     HttpResponse,
@@ -20,19 +19,13 @@ from relay.adapters.outbound.http.interface import (
     read_body,
     read_error_body,
 )
+from relay.adapters.outbound.providers.spec import ServiceEntry
 from relay.application.relay_services import ServiceExchange, ServicePiece, UpstreamServiceCall
 from relay.domain.errors import BadCredential
 from relay.domain.services import ServiceName
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Of an answer in JSON: ten pictures in base64."""
-
-
-class ServiceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A service of a provider: its path below the address, and globs of the models known to have it."""
-
-    path: str
-    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +79,15 @@ class HttpServiceBackend:
         raise refusal(response.status, response.headers, fault, now_s=now_s)
 
 
-class HttpServiceExchange:
+class HttpServiceExchange(HeldResponse):
     """A `ServiceExchange` over HTTP; `leave` is called once, when the connection is let go of."""
 
     def __init__(self, response: HttpResponse, echo: str, leave: Callable[[], None]) -> None:
+        super().__init__(response, leave)
         self.status = response.status
         self.losses: tuple[str, ...] = ()
         self.content_type = passed_content_type(response.headers.get("content-type", ""))
-        self._response = response
         self._echo = echo
-        self._leave = leave
-        self._is_closed = False
         self._streamed = StreamedUsage() if self.content_type.startswith("text/event-stream") else None
 
     async def read(self) -> ServicePiece:
@@ -112,13 +103,3 @@ class HttpServiceExchange:
         if self._streamed is not None:
             self._streamed.see(data)
         return ServicePiece(data=data)
-
-    async def aclose(self) -> None:
-        """As `AcceptedCall.aclose`."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self._response.aclose()
-        finally:
-            self._leave()

@@ -18,7 +18,6 @@ from relay.adapters.outbound.http.interface import DEFAULT_TIMEOUTS, ClientName,
 from relay.adapters.outbound.http.request_head import is_callers_field
 from relay.adapters.outbound.providers.choosing_backend import ResponsesModels
 from relay.adapters.outbound.providers.quirks import NO_QUIRKS, Quirks
-from relay.adapters.outbound.providers.service_backend import ServiceEntry
 from relay.adapters.outbound.secrets import Secret
 from relay.application.ports import OnDisconnect
 from relay.domain.chat import ChatDialectName, CompletionDialectName
@@ -60,6 +59,13 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     scheme: Literal["bearer", "header", "none"] = "bearer"
     header: str = ""
     required: bool = True
+
+
+class ServiceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A service of a provider: its path below the address, and globs of the models known to have it."""
+
+    path: str
+    models: tuple[str, ...] = ()
 
 
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
