@@ -35,7 +35,7 @@ from relay.adapters.inbound.http.embeddings import EmbeddingsRoute, ServeEmbeddi
 from relay.adapters.inbound.http.errors import ErrorShapes, error_headers, unexpected
 from relay.adapters.inbound.http.gate import Gate
 from relay.adapters.inbound.http.health import Readiness, ReadinessCheck, nothing
-from relay.adapters.inbound.http.hot_route import HotRoute
+from relay.adapters.inbound.http.hot_route import HotRoute, Surroundings
 from relay.adapters.inbound.http.messages import CountTokensRoute, MessagesRoute
 from relay.adapters.inbound.http.ollama_loaded import keeping
 from relay.adapters.inbound.http.origins import BrowserGuard
@@ -83,19 +83,19 @@ def create_api(
     """The listener. With `hot_in_front` off, the framework routes the hot paths, too: slower, else the same."""
     traffic = traffic or Traffic()
     loaded_models = LoadedModels(list_models=list_models, clock=clock)
-    chat = ChatRoute(
-        dialect=openai_chat.DIALECT,
+    around = Surroundings(
         shapes=SHAPES,
-        serve=keeping(loaded_models, relay_chat),
         senders=Senders(authenticate),
         clock=clock,
         traffic=traffic,
         log=log,
         patience=patience,
     )
-    hot = _hot_routes(chat, keeping(loaded_models, relay_embeddings), catalog, loaded_models)
-    hot |= service_routes(chat, relay_service) | _responses_routes(chat, responses)
-    hot |= _messages_routes(chat, count_tokens)
+    serve_chat = keeping(loaded_models, relay_chat)
+    hot = _chat_routes(serve_chat, responses, count_tokens, around)
+    hot |= _ollama_routes(serve_chat, catalog, loaded_models, around)
+    hot |= _embeddings_routes(keeping(loaded_models, relay_embeddings), around)
+    hot |= service_routes(relay_service, around)
     readiness = Readiness(traffic, ready, degraded)
     dependencies = _dependencies(authenticate, list_models, manage_models, loaded_models, readiness)
     dependencies["responses"] = Provide(lambda: responses, sync_to_thread=False)
@@ -110,19 +110,20 @@ def create_api(
     return Gate(routes, shapes=SHAPES, traffic=traffic, clock=clock, ids=ids, access=access, guard=guard)
 
 
-def _hot_routes(
-    chat: ChatRoute, serve_embeddings: ServeEmbeddings, catalog: CatalogSource, loaded_models: LoadedModels
+def _chat_routes(
+    serve: ServeChat, responses: ResponseStore, count_tokens: CountTokens, around: Surroundings
 ) -> dict[str, HotRoute]:
     return {
-        **_openai_routes(chat),
-        **_ollama_routes(chat, catalog, loaded_models),
-        **_embeddings_routes(chat, serve_embeddings),
+        **_openai_routes(serve, around),
+        **_responses_routes(serve, responses, around),
+        **_messages_routes(serve, count_tokens, around),
     }
 
 
-def _openai_routes(chat: ChatRoute) -> dict[str, HotRoute]:
+def _openai_routes(serve: ServeChat, around: Surroundings) -> dict[str, HotRoute]:
     """Also where clients end up whose base URL lacks `/v1`, or ends in Open WebUI's `/api`."""
-    completions = replace(chat, dialect=openai_completions.DIALECT, serve=each_prompt(chat.serve))
+    chat = ChatRoute(dialect=openai_chat.DIALECT, serve=serve, **around)
+    completions = ChatRoute(dialect=openai_completions.DIALECT, serve=each_prompt(serve), **around)
     return {
         "/v1/chat/completions": chat,
         "/chat/completions": chat,
@@ -132,45 +133,19 @@ def _openai_routes(chat: ChatRoute) -> dict[str, HotRoute]:
     }
 
 
-def _responses_routes(like: ChatRoute, responses: ResponseStore) -> dict[str, HotRoute]:
-    """As `like`, and what its answers are kept in."""
-    route = ResponsesRoute(
-        dialect=openai_responses.DIALECT,
-        serve=like.serve,
-        kept=responses,
-        shapes=like.shapes,
-        senders=like.senders,
-        clock=like.clock,
-        traffic=like.traffic,
-        log=like.log,
-        patience=like.patience,
-    )
+def _responses_routes(
+    serve: ServeChat, responses: ResponseStore, around: Surroundings
+) -> dict[str, HotRoute]:
+    route = ResponsesRoute(dialect=openai_responses.DIALECT, serve=serve, kept=responses, **around)
     return {"/v1/responses": route, "/responses": route}
 
 
-def _messages_routes(like: ChatRoute, count_tokens: CountTokens) -> dict[str, HotRoute]:
-    """As `like`, in Anthropic's dialect."""
-    messages = MessagesRoute(
-        dialect=anthropic_messages.DIALECT,
-        serve=like.serve,
-        shapes=like.shapes,
-        senders=like.senders,
-        clock=like.clock,
-        traffic=like.traffic,
-        log=like.log,
-        patience=like.patience,
-    )
-    count = CountTokensRoute(
-        dialect=messages.dialect,
-        serve=messages.serve,
-        count=count_tokens,
-        shapes=like.shapes,
-        senders=like.senders,
-        clock=like.clock,
-        traffic=like.traffic,
-        log=like.log,
-        patience=like.patience,
-    )
+def _messages_routes(
+    serve: ServeChat, count_tokens: CountTokens, around: Surroundings
+) -> dict[str, HotRoute]:
+    dialect = anthropic_messages.DIALECT
+    messages = MessagesRoute(dialect=dialect, serve=serve, **around)
+    count = CountTokensRoute(dialect=dialect, serve=serve, count=count_tokens, **around)
     return {
         "/v1/messages": messages,
         "/messages": messages,
@@ -180,28 +155,20 @@ def _messages_routes(like: ChatRoute, count_tokens: CountTokens) -> dict[str, Ho
 
 
 def _ollama_routes(
-    like: ChatRoute, catalog: CatalogSource, loaded_models: LoadedModels
+    serve: ServeChat, catalog: CatalogSource, loaded_models: LoadedModels, around: Surroundings
 ) -> dict[str, HotRoute]:
     chat_preload = keeping(loaded_models, ollama.preload_chat(catalog))
     generate_preload = keeping(loaded_models, ollama.preload_generate(catalog))
     return {
-        "/api/chat": replace(like, dialect=ollama_chat.DIALECT, preload=chat_preload),
-        "/api/generate": replace(like, dialect=ollama_generate.DIALECT, preload=generate_preload),
+        "/api/chat": ChatRoute(dialect=ollama_chat.DIALECT, serve=serve, preload=chat_preload, **around),
+        "/api/generate": ChatRoute(
+            dialect=ollama_generate.DIALECT, serve=serve, preload=generate_preload, **around
+        ),
     }
 
 
-def _embeddings_routes(like: HotRoute, serve: ServeEmbeddings) -> dict[str, HotRoute]:
-    """As `like`, in all but what they serve."""
-    openai_route = EmbeddingsRoute(
-        dialect=embeddings.OPENAI,
-        serve=serve,
-        shapes=like.shapes,
-        senders=like.senders,
-        clock=like.clock,
-        traffic=like.traffic,
-        log=like.log,
-        patience=like.patience,
-    )
+def _embeddings_routes(serve: ServeEmbeddings, around: Surroundings) -> dict[str, HotRoute]:
+    openai_route = EmbeddingsRoute(dialect=embeddings.OPENAI, serve=serve, **around)
     return {
         "/v1/embeddings": openai_route,
         "/embeddings": openai_route,

@@ -11,7 +11,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from structlog.typing import FilteringBoundLogger
 
@@ -118,6 +118,17 @@ class ErrorDialect(Protocol):
     def encode_error(self, error: RelayError) -> WireError:
         """An error before the first byte."""
         ...
+
+
+class Surroundings(TypedDict):
+    """What all routes of a listener have in common."""
+
+    shapes: ErrorShapes
+    senders: Senders
+    clock: Clock
+    traffic: Traffic
+    log: FilteringBoundLogger
+    patience: Patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

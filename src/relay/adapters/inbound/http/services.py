@@ -7,7 +7,7 @@ from relay.adapters.dialects.framing import sse_frame
 from relay.adapters.dialects.openai_chat import DIALECT as OPENAI
 from relay.adapters.dialects.services import read_request
 from relay.adapters.inbound.http.asgi import one_of
-from relay.adapters.inbound.http.hot_route import HotRoute, Visit
+from relay.adapters.inbound.http.hot_route import HotRoute, Surroundings, Visit
 from relay.adapters.inbound.http.outlet import Head
 from relay.application.metering import estimated_tokens
 from relay.application.ports import Hangup, ReplyHead
@@ -100,19 +100,9 @@ class ServiceRoute(HotRoute):
         await visit.attend(reply, self.serve(call, reply, visit.departure))
 
 
-def service_routes(like: HotRoute, serve: ServeService) -> dict[str, HotRoute]:
-    """As `like`, in all but what they serve."""
+def service_routes(serve: ServeService, around: Surroundings) -> dict[str, HotRoute]:
+    """The routes by path."""
     return {
-        path: ServiceRoute(
-            dialect=OPENAI,
-            service=service,
-            serve=serve,
-            shapes=like.shapes,
-            senders=like.senders,
-            clock=like.clock,
-            traffic=like.traffic,
-            log=like.log,
-            patience=like.patience,
-        )
+        path: ServiceRoute(dialect=OPENAI, service=service, serve=serve, **around)
         for path, service in _PATHS.items()
     }
