@@ -81,6 +81,11 @@ def escape_separators(payload: bytes) -> bytes:
     return payload
 
 
+def settled(text: str) -> str:
+    """JSON text as it is after a trip: without white space around it, and with line separators escaped."""
+    return escape_separators(text.strip().encode()).decode()
+
+
 def clean_text(text: str) -> str:
     """`text` with each lone surrogate replaced by U+FFFD."""
     return _SURROGATES.sub("\ufffd", text)

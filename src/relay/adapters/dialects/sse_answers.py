@@ -3,6 +3,7 @@
 A provider may send a whole answer, or an error alone, as plain JSON in place of a stream: both are read.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -17,7 +18,9 @@ from relay.domain.folding import fold
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 """White space and the bytes of a BOM: what may stand before a body's first byte."""
 
-_DONE = b"[DONE]"
+DONE = b"[DONE]"
+"""The last event of OpenAI's streams, and of others that follow them."""
+
 _STREAM_STARTS = (b"data:", b":", b"event:")
 
 type Hook = Callable[[Members], None]
@@ -42,13 +45,14 @@ class AnswerReader(Protocol):
         ...
 
 
-class Decoder:
-    """Server-sent events into canonical events; `on_event` is told of every event that was read without fault."""
+class SseDecoder(ABC):
+    """Server-sent events, or a JSON body in their place, into canonical events; a subclass knows what they say.
 
-    def __init__(self, reader: AnswerReader, on_event: Hook | None = None) -> None:
+    After the end of the answer or a failure the rest is ignored.
+    """
+
+    def __init__(self) -> None:
         self._splitter = SseSplitter()
-        self._reader = reader
-        self._on_event = on_event
         self._body: bytearray | None = None
         self._is_begun = False
         self._is_over = False
@@ -76,34 +80,35 @@ class Decoder:
             return events
         try:
             self._take_rest(events)
-            self._reader.end(events)
-            self._is_over = self.is_complete = True
+            if not self._is_over:
+                self._finish(events)
         except UpstreamError as error:
             self._fail(error, events)
         return events
 
+    @abstractmethod
     def _take(self, sse_events: Sequence[SseEvent], events: list[StreamEvent]) -> None:
-        for sse in sse_events:
-            data = sse.data.strip()
-            if not data or data == _DONE:
-                continue
-            found = object_in(data)
-            self._reader.take(found, events)
-            self._tell(found)
+        """More of the stream. Raises `UpstreamError`."""
+
+    @abstractmethod
+    def _take_body(self, body: bytes, events: list[StreamEvent]) -> None:
+        """The body in its place. Raises `UpstreamError`."""
+
+    @abstractmethod
+    def _end(self, events: list[StreamEvent]) -> None:
+        """The end of the answer. Raises `Interrupted` when no finish marker was seen."""
+
+    def _finish(self, events: list[StreamEvent]) -> None:
+        self._end(events)
+        self._is_over = self.is_complete = True
 
     def _take_rest(self, events: list[StreamEvent]) -> None:
         """An event cut off in the middle says nothing; whether the answer is complete, its finish marker says."""
-        if self._body is None:
-            with suppress(Malformed):
-                self._take(self._splitter.close(), events)
+        if self._body is not None:
+            self._take_body(bytes(self._body), events)
             return
-        for found in values_in(bytes(self._body).strip(_BLANK)):
-            self._reader.take_whole(found, events)
-            self._tell(found)
-
-    def _tell(self, found: Members) -> None:
-        if self._on_event is not None:
-            self._on_event(found)
+        with suppress(Malformed):
+            self._take(self._splitter.close(), events)
 
     def _fail(self, error: UpstreamError, events: list[StreamEvent]) -> None:
         self._is_over = True
@@ -122,6 +127,36 @@ class Decoder:
         if len(self._body) > MAX_EVENT_BYTES:
             raise Malformed(f"the provider's answer exceeds {MAX_EVENT_BYTES} bytes")
         return True
+
+
+class Decoder(SseDecoder):
+    """Events that are objects, as `reader` reads them; `on_event` is told of all that were read without fault."""
+
+    def __init__(self, reader: AnswerReader, on_event: Hook | None = None) -> None:
+        super().__init__()
+        self._reader = reader
+        self._on_event = on_event
+
+    def _take(self, sse_events: Sequence[SseEvent], events: list[StreamEvent]) -> None:
+        for sse in sse_events:
+            data = sse.data.strip()
+            if not data or data == DONE:
+                continue
+            found = object_in(data)
+            self._reader.take(found, events)
+            self._tell(found)
+
+    def _take_body(self, body: bytes, events: list[StreamEvent]) -> None:
+        for found in values_in(body.strip(_BLANK)):
+            self._reader.take_whole(found, events)
+            self._tell(found)
+
+    def _end(self, events: list[StreamEvent]) -> None:
+        self._reader.end(events)
+
+    def _tell(self, found: Members) -> None:
+        if self._on_event is not None:
+            self._on_event(found)
 
 
 class Tap:

@@ -14,10 +14,10 @@ from typing import assert_never
 
 from relay.adapters.dialects.anthropic_messages.messages import NAME
 from relay.adapters.dialects.freeform import as_json
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.ollama_chat.calls import object_text
 from relay.adapters.dialects.openai_chat.arranging import Binder
 from relay.adapters.dialects.openai_chat.images import split, typed
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     Audio,
     CacheTtl,

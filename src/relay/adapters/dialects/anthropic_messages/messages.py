@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 
 from relay.adapters.dialects.anthropic_messages import wire
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.openai_chat.options import json_text
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     CacheTtl,
     DialectName,

@@ -4,7 +4,6 @@
 way that is not in both. The encoders build on the same functions, so that they cannot disagree.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
@@ -12,11 +11,11 @@ from typing import assert_never
 from relay.adapters.dialects.anthropic_messages.arranging import own_thoughts
 from relay.adapters.dialects.anthropic_messages.messages import NAME
 from relay.adapters.dialects.anthropic_messages.reading import settled_reason
-from relay.adapters.dialects.anthropic_messages.request import fitted, own_extras
+from relay.adapters.dialects.anthropic_messages.request import EXTRAS, fitted
 from relay.adapters.dialects.anthropic_messages.usage import surviving
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.ollama_chat.calls import object_text
-from relay.adapters.dialects.openai_chat.ids import DistinctIds
-from relay.adapters.dialects.openai_chat.request import settled
+from relay.adapters.dialects.openai_chat.ids import CallIds, DistinctIds
 from relay.domain.chat import ChatRequest, Citation, Opaque, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import AnswerPart, ChatResponse, Choice, FinishReason
 
@@ -75,27 +74,15 @@ _WORDS: dict[FinishReason, str] = {
     "pause": "pause_turn",
 }
 
-_OTHER = re.compile(r"[^A-Za-z0-9]")
-_TAIL_CHARACTERS = 20
-
 
 def message_id(scene_id: str) -> str:
     """The id of an answer, in Anthropic's spelling."""
     return scene_id if scene_id.startswith("msg_") else f"msg_{scene_id}"
 
 
-class AnswerIds:
-    """The ids of one answer's tool calls: distinct, and made from the answer's own id where one is missing."""
-
-    def __init__(self, scene_id: str) -> None:
-        self._tail = _OTHER.sub("", scene_id)[-_TAIL_CHARACTERS:]
-        self._ids = DistinctIds()
-        self._count = 0
-
-    def of(self, call_id: str) -> str:
-        """The id to write for the next call."""
-        self._count += 1
-        return self._ids.of(call_id or f"toolu_{self._tail}_{self._count}")
+def call_ids(scene_id: str) -> CallIds:
+    """The ids of an answer's tool calls, in Anthropic's spelling."""
+    return CallIds(scene_id, "toolu")
 
 
 def word_of(reason: FinishReason, *, has_calls: bool) -> str:
@@ -134,7 +121,7 @@ def norm(response: ChatResponse) -> ChatResponse:
 def norm_request(request: ChatRequest) -> ChatRequest:
     """The request as a provider of this dialect reads it."""
     fit = fitted(request)
-    own = own_extras(request.extras)
+    own = EXTRAS.written(request.extras)
     return ChatRequest(
         model=request.model,
         messages=fit.turns.messages(),

@@ -11,8 +11,8 @@ from relay.adapters.dialects.anthropic_messages.blocks import mark
 from relay.adapters.dialects.anthropic_messages.families import default_max_tokens
 from relay.adapters.dialects.anthropic_messages.messages import NAME, Unplaced, ttl_of
 from relay.adapters.dialects.freeform import as_function
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.openai_chat.options import json_text
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     EFFORTS,
     ChatRequest,

@@ -23,16 +23,16 @@ from relay.adapters.dialects.anthropic_messages.messages import (
     referenced_tools,
 )
 from relay.adapters.dialects.base import WireRequest, check_items, refuse_completion
+from relay.adapters.dialects.extras import NOTHING, Extras, with_extras
 from relay.adapters.dialects.foreign import foreign_losses
 from relay.adapters.dialects.freeform import as_json, format_losses
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.ollama_chat.calls import parsed_object
 from relay.adapters.dialects.openai_chat.envelope import check_utf8, regular
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     Audio,
     CacheTtl,
     ChatRequest,
-    DialectName,
     File,
     HostedTool,
     Image,
@@ -57,6 +57,8 @@ MAX_CACHE_MARKS = 4
 """More breakpoints are refused (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching)."""
 
 JSON_NOTE = "Answer with one JSON object and with nothing else."
+
+EXTRAS = Extras(dialect=NAME, absent=NOTHING, nested_lost=True)
 
 _body = msgspec.json.Decoder(wire.Body, strict=False)
 _KNOWN = frozenset(wire.Body.__struct_fields__)
@@ -98,11 +100,7 @@ def encode_request(request: ChatRequest) -> WireRequest:
         metadata=None if request.user is None else wire.Metadata(user_id=request.user),
         stream=request.stream or None,
     )
-    payload = lenient.encode(body)
-    if extras := own_extras(request.extras):
-        members = splice.top_level(payload)
-        members.update({name: msgspec.Raw(text.encode()) for name, text in extras.items()})
-        payload = splice.assemble(members)
+    payload = with_extras(lenient.encode(body), EXTRAS.written(request.extras))
     losses = tuple(dict.fromkeys((*_losses(request), *fit.losses)))
     return WireRequest(path=PATH, body=payload, losses=losses)
 
@@ -147,12 +145,6 @@ def fitted(request: ChatRequest) -> FittedRequest:
         sampling=settings.sampling,
         losses=settings.losses,
     )
-
-
-def own_extras(extras: Mapping[DialectName, Mapping[str, JsonText]]) -> dict[str, JsonText]:
-    """The extras that are written, as they are read back."""
-    own = extras.get(NAME, {})
-    return {name: text for name, raw in own.items() if "." not in name and (text := settled(raw)) != "null"}
 
 
 def _decoded(body: bytes) -> ChatRequest:
@@ -254,12 +246,7 @@ def _losses(request: ChatRequest) -> Iterator[str]:
             yield "messages.name"
         for part in message.parts:
             yield from _part_losses(part)
-    for dialect, extras in request.extras.items():
-        for name, text in extras.items():
-            if dialect == NAME and "." in name:
-                yield name
-            elif dialect != NAME and text.strip() != "null":
-                yield f"{dialect}:{name}"
+    yield from EXTRAS.losses(request.extras)
 
 
 def _setting_losses(request: ChatRequest) -> Iterator[str]:

@@ -16,7 +16,7 @@ from relay.adapters.dialects.anthropic_messages import wire
 from relay.adapters.dialects.anthropic_messages.errors import in_band_error
 from relay.adapters.dialects.anthropic_messages.messages import NAME
 from relay.adapters.dialects.anthropic_messages.norm import (
-    AnswerIds,
+    call_ids,
     cited,
     message_id,
     surviving_parts,
@@ -25,8 +25,9 @@ from relay.adapters.dialects.anthropic_messages.norm import (
 from relay.adapters.dialects.anthropic_messages.usage import written
 from relay.adapters.dialects.base import Scene
 from relay.adapters.dialects.framing import sse_frame
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.ollama_chat.calls import object_text
-from relay.adapters.dialects.openai_chat.request import settled
+from relay.adapters.dialects.openai_chat.ids import CallIds
 from relay.adapters.dialects.sequential import Sequencer
 from relay.domain.chat import Citation, Opaque, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import (
@@ -52,7 +53,7 @@ def encode_response(response: ChatResponse, scene: Scene) -> bytes:
     """The body of an answer that is not streamed; only the first choice, as there is no place for more."""
     choice = next((choice for choice in response.choices if choice.index == 0), None)
     parts = surviving_parts(choice.parts) if choice else ()
-    ids = AnswerIds(scene.id)
+    ids = call_ids(scene.id)
     has_calls = any(isinstance(part, ToolCall) for part in parts)
     message = wire.WrittenMessage(
         id=message_id(scene.id),
@@ -80,7 +81,7 @@ class Encoder:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._ids = AnswerIds(scene.id)
+        self._ids = call_ids(scene.id)
         self._sequencer = Sequencer()
         self._part = _OpenPart(PartStarted(index=-1, kind="text"))
         self._block_count = 0
@@ -256,7 +257,7 @@ def _frame(event: wire.WrittenEvent) -> bytes:
     return sse_frame(lenient.encode(event), str(event.__struct_config__.tag))
 
 
-def _block(part: AnswerPart, ids: AnswerIds) -> wire.WrittenBlock:
+def _block(part: AnswerPart, ids: CallIds) -> wire.WrittenBlock:
     match part:
         case Text():
             citations = tuple(_citation(citation) for citation in part.citations)

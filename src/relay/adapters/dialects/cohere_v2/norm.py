@@ -13,14 +13,14 @@ import msgspec
 from relay.adapters.dialects.cohere_v2 import options
 from relay.adapters.dialects.cohere_v2.messages import arranged
 from relay.adapters.dialects.cohere_v2.reading import NAME
-from relay.adapters.dialects.cohere_v2.request import own_extras
+from relay.adapters.dialects.cohere_v2.request import EXTRAS
 from relay.adapters.dialects.cohere_v2.usage import usage_in, written
 from relay.adapters.dialects.freeform import as_json
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.ollama_chat.calls import made_id
 from relay.adapters.dialects.openai_chat.citations import joined
 from relay.adapters.dialects.openai_chat.norm import finite
 from relay.adapters.dialects.openai_chat.reading import settled_reason
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import ChatRequest, JsonSchema, Opaque, Refusal, Text, Thinking, ToolCall
 from relay.domain.events import AnswerPart, ChatResponse, Choice, FinishReason, TokenLogprob
 from relay.domain.usage import Usage
@@ -102,7 +102,7 @@ def norm_choice(choice: Choice, answer_id: str) -> Choice:
 
 def norm_request(request: ChatRequest) -> ChatRequest:
     """The request as a provider of this dialect reads it."""
-    own = own_extras(request.extras)
+    own = EXTRAS.written(request.extras)
     tools = options.norm_tools(request)
     output = request.output
     return replace(

@@ -8,8 +8,8 @@ from msgspec import Raw
 
 from relay.adapters.dialects.cohere_v2 import wire
 from relay.adapters.dialects.freeform import as_function
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.members import json_text
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     ChatRequest,
     Effort,

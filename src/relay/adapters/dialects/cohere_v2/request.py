@@ -1,6 +1,6 @@
 """Requests between wire and canonical form. Fields that only this dialect knows are extras, and written back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import assert_never
 
 import msgspec
@@ -15,18 +15,16 @@ from relay.adapters.dialects.cohere_v2.messages import (
     is_foreign,
 )
 from relay.adapters.dialects.cohere_v2.reading import NAME
+from relay.adapters.dialects.extras import EMPTY, Extras, with_extras
 from relay.adapters.dialects.foreign import foreign_losses
 from relay.adapters.dialects.freeform import format_losses
 from relay.adapters.dialects.openai_chat.envelope import check_utf8, regular
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     Audio,
     ChatRequest,
-    DialectName,
     File,
     Image,
     JsonSchema,
-    JsonText,
     Opaque,
     Part,
     Refusal,
@@ -40,7 +38,7 @@ from relay.domain.errors import InvalidRequest, Unsupported
 PATH = "/v2/chat"
 
 _KNOWN = frozenset(wire.Body.__struct_encode_fields__)
-_ABSENT = ("null", "[]", "{}")
+EXTRAS = Extras(dialect=NAME, absent=EMPTY)
 
 
 class _Peeked(msgspec.Struct):
@@ -95,18 +93,8 @@ def encode_request(request: ChatRequest) -> WireRequest:
         stream=request.stream,
     )
     options.write_sampling(request.sampling, body)
-    payload = lenient.encode(body)
-    if extras := own_extras(request.extras):
-        members = splice.top_level(payload)
-        members |= {name: msgspec.Raw(text.encode()) for name, text in extras.items()}
-        payload = splice.assemble(members)
+    payload = with_extras(lenient.encode(body), EXTRAS.written(request.extras))
     return WireRequest(path=PATH, body=payload, losses=tuple(dict.fromkeys(_losses(request))))
-
-
-def own_extras(extras: Mapping[DialectName, Mapping[str, JsonText]]) -> dict[str, JsonText]:
-    """The extras that are written, as they are read back."""
-    own = extras.get(NAME, {})
-    return {name: text for name, raw in own.items() if (text := settled(raw)) not in _ABSENT}
 
 
 def _decoded(body: bytes) -> ChatRequest:
@@ -126,7 +114,7 @@ def _decoded(body: bytes) -> ChatRequest:
     unknown = {
         name: bytes(raw).decode() for name, raw in splice.top_level(body).items() if name not in _KNOWN
     }
-    extras = own_extras({NAME: unknown})
+    extras = EXTRAS.written({NAME: unknown})
     return ChatRequest(
         model=read.model,
         messages=decode_messages(read.messages),
@@ -162,9 +150,7 @@ def _losses(request: ChatRequest) -> Iterator[str]:
             yield "messages.name"
         for part in message.parts:
             yield from _part_losses(part)
-    for dialect, fields in request.extras.items():
-        if dialect != NAME:
-            yield from (f"{dialect}:{name}" for name, text in fields.items() if text.strip() not in _ABSENT)
+    yield from EXTRAS.losses(request.extras)
 
 
 def _part_losses(part: Part) -> Iterator[str]:

@@ -16,7 +16,7 @@ from relay.adapters.dialects.gemini_generate.arranging import arranged
 from relay.adapters.dialects.gemini_generate.families import family_of
 from relay.adapters.dialects.gemini_generate.grounding import ordered
 from relay.adapters.dialects.gemini_generate.reading import NAME, settled_reason
-from relay.adapters.dialects.gemini_generate.request import own_extras
+from relay.adapters.dialects.gemini_generate.request import EXTRAS
 from relay.adapters.dialects.gemini_generate.schemas import fitting_schema
 from relay.adapters.dialects.gemini_generate.usage import usage_in, written
 from relay.adapters.dialects.ollama_chat.calls import made_id, object_text
@@ -99,7 +99,7 @@ def norm(response: ChatResponse) -> ChatResponse:
 def norm_request(request: ChatRequest) -> ChatRequest:
     """The request as a provider of this dialect reads it."""
     family = family_of(request.model)
-    own = own_extras(request.extras)
+    own = EXTRAS.written(request.extras)
     tools, hosted = options.norm_tools(request, family)
     output = request.output
     return replace(

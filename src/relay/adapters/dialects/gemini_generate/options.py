@@ -11,9 +11,9 @@ from relay.adapters.dialects.gemini_generate import wire
 from relay.adapters.dialects.gemini_generate.families import BUDGETS, Family
 from relay.adapters.dialects.gemini_generate.reading import NAME
 from relay.adapters.dialects.gemini_generate.schemas import fitting_schema
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.members import json_text
 from relay.adapters.dialects.openai_chat.options import effort_of
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     EFFORTS,
     ChatRequest,

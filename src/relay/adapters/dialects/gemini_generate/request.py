@@ -4,7 +4,7 @@ The path says which model answers and whether it streams. Whoever serves a clien
 body, as `model` and `stream`; towards a provider they leave it again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.base import EditMembers, Envelope, WireRequest, check_items, refuse_completion
+from relay.adapters.dialects.extras import EMPTY, Extras
 from relay.adapters.dialects.foreign import foreign_losses
 from relay.adapters.dialects.freeform import as_json, format_losses
 from relay.adapters.dialects.gemini_generate import options, wire
@@ -22,11 +23,9 @@ from relay.adapters.dialects.gemini_generate.parts import decode_part, encode_me
 from relay.adapters.dialects.gemini_generate.reading import NAME
 from relay.adapters.dialects.ollama_chat.calls import parsed_object
 from relay.adapters.dialects.openai_chat.envelope import check_utf8, regular
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.domain.chat import (
     Audio,
     ChatRequest,
-    DialectName,
     File,
     Image,
     JsonSchema,
@@ -45,7 +44,7 @@ from relay.domain.errors import InvalidRequest
 _KNOWN = frozenset(wire.Body.__struct_encode_fields__)
 _CONFIG = "generationConfig"
 _KNOWN_CONFIG = frozenset(wire.GenerationConfig.__struct_encode_fields__)
-_ABSENT = ("null", "[]", "{}")
+EXTRAS = Extras(dialect=NAME, absent=EMPTY)
 
 
 class _Peeked(msgspec.Struct):
@@ -102,7 +101,7 @@ def encode_request(request: ChatRequest) -> WireRequest:
     refuse_completion(request)
     family = family_of(request.model)
     system, contents = _contents(arranged(request.messages, family), signed_calls=family.signed_calls)
-    extras = own_extras(request.extras)
+    extras = EXTRAS.written(request.extras)
     tools = options.written_tools(request, family)
     body = wire.Body(
         contents=contents,
@@ -121,12 +120,6 @@ def encode_request(request: ChatRequest) -> WireRequest:
         body=splice.assemble(members),
         losses=tuple(dict.fromkeys(_losses(request))),
     )
-
-
-def own_extras(extras: Mapping[DialectName, Mapping[str, JsonText]]) -> dict[str, JsonText]:
-    """The extras that are written, as they are read back."""
-    own = extras.get(NAME, {})
-    return {name: text for name, raw in own.items() if (text := settled(raw)) not in _ABSENT}
 
 
 def _decoded(body: bytes) -> ChatRequest:
@@ -204,7 +197,7 @@ def _extras(body: bytes, config: Raw) -> dict[str, JsonText]:
             if name not in _KNOWN_CONFIG and raw != wire.NONE
         }
         found[_CONFIG] = Raw(splice.assemble(inner))
-    return own_extras({NAME: {name: bytes(raw).decode() for name, raw in found.items()}})
+    return EXTRAS.written({NAME: {name: bytes(raw).decode() for name, raw in found.items()}})
 
 
 def _losses(request: ChatRequest) -> Iterator[str]:
@@ -224,9 +217,7 @@ def _losses(request: ChatRequest) -> Iterator[str]:
     yield from foreign_losses(request, NAME)
     for message in request.messages:
         yield from _message_losses(message)
-    for dialect, fields in request.extras.items():
-        if dialect != NAME:
-            yield from (f"{dialect}:{name}" for name, text in fields.items() if text.strip() not in _ABSENT)
+    yield from EXTRAS.losses(request.extras)
 
 
 def _message_losses(message: Message) -> Iterator[str]:

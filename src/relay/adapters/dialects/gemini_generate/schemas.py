@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.gemini_generate.families import Family
-from relay.adapters.dialects.openai_chat.request import settled
+from relay.adapters.dialects.lenient import settled
 from relay.domain.chat import JsonText
 
 _DRAFT = "$schema"

@@ -137,7 +137,7 @@ def _usage(usage: Usage | None) -> Usage | None:
 
 def _tool(tool: ToolSpec) -> ToolSpec:
     function = as_function(tool)
-    return replace(function, parameters=_json(function.parameters), strict=None, cache=None)
+    return replace(function, parameters=lenient.settled(function.parameters), strict=None, cache=None)
 
 
 def _sampling(sampling: Sampling) -> Sampling:
@@ -148,7 +148,7 @@ def _sampling(sampling: Sampling) -> Sampling:
 def _output(output: Output | None) -> Output | None:
     if output is None or isinstance(output, JsonObject):
         return output
-    return JsonSchema(schema=_json(output.schema))
+    return JsonSchema(schema=lenient.settled(output.schema))
 
 
 def _own_extras(extras: Mapping[str, JsonText]) -> dict[str, JsonText]:
@@ -156,9 +156,4 @@ def _own_extras(extras: Mapping[str, JsonText]) -> dict[str, JsonText]:
     if "options" in kept:
         members = _members.decode(kept["options"])
         kept["options"] = _encoder.encode(members).decode() if members else "null"
-    return {name: _json(text) for name, text in kept.items() if text != "null"}
-
-
-def _json(text: JsonText) -> JsonText:
-    """JSON that only passes through: its line separators are escaped, and white space around it is dropped."""
-    return lenient.escape_separators(text.strip().encode()).decode()
+    return {name: lenient.settled(text) for name, text in kept.items() if text != "null"}

@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.base import EditMembers, WireRequest, refuse_completion
+from relay.adapters.dialects.extras import NOTHING, Extras
 from relay.adapters.dialects.foreign import foreign_losses
 from relay.adapters.dialects.freeform import as_function, as_json, format_losses
 from relay.adapters.dialects.ollama_chat import options, wire
@@ -154,9 +155,7 @@ def _losses(request: ChatRequest, own: DialectName) -> Iterator[str]:
         for part in message.parts:
             yield from _part_losses(part)
     yield from foreign_losses(request, own)
-    for dialect, fields in request.extras.items():
-        if dialect != own:
-            yield from (f"{dialect}:{field}" for field, text in fields.items() if text.strip() != "null")
+    yield from Extras(dialect=own, absent=NOTHING).losses(request.extras)
 
 
 def _setting_losses(request: ChatRequest) -> Iterator[str]:

@@ -47,7 +47,8 @@ def fitting(call_id: str) -> str:
 class CallIds:
     """The ids of one answer's tool calls: distinct, and made from the answer's own id where one is missing."""
 
-    def __init__(self, scene_id: str) -> None:
+    def __init__(self, scene_id: str, prefix: str = "call") -> None:
+        self._prefix = prefix
         self._tail = _OTHER.sub("", scene_id)[-_TAIL_CHARACTERS:]
         self._ids = DistinctIds()
         self._count = 0
@@ -55,4 +56,4 @@ class CallIds:
     def of(self, call_id: str) -> str:
         """The id to write for the next call."""
         self._count += 1
-        return self._ids.of(call_id or f"call_{self._tail}_{self._count}")
+        return self._ids.of(call_id or f"{self._prefix}_{self._tail}_{self._count}")

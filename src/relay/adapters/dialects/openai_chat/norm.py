@@ -10,13 +10,14 @@ from math import isfinite
 from typing import assert_never
 
 from relay.adapters.dialects.freeform import as_function
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.openai_chat.arranging import arranged
 from relay.adapters.dialects.openai_chat.citations import joined
 from relay.adapters.dialects.openai_chat.ids import DistinctIds, completion_id
 from relay.adapters.dialects.openai_chat.options import effort_of
 from relay.adapters.dialects.openai_chat.reading import settled_reason
 from relay.adapters.dialects.openai_chat.reasoning_details import joined_seal
-from relay.adapters.dialects.openai_chat.request import NAME, own_extras, settled
+from relay.adapters.dialects.openai_chat.request import EXTRAS, NAME
 from relay.adapters.dialects.openai_chat.usage import surviving
 from relay.domain.chat import (
     ChatRequest,
@@ -159,7 +160,7 @@ def _finite(token: TokenLogprob) -> TokenLogprob:
 
 def norm_request(request: ChatRequest) -> ChatRequest:
     """The request as a provider of this dialect reads it."""
-    own = own_extras(request.extras)
+    own = EXTRAS.written(request.extras)
     has_tools = bool(request.tools) or "tools" in own
     sampling = request.sampling
     return replace(

@@ -11,6 +11,7 @@ import msgspec
 
 from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.base import WireRequest, check_items, refuse_completion
+from relay.adapters.dialects.extras import NO_LIST, Extras, with_extras
 from relay.adapters.dialects.foreign import foreign_losses
 from relay.adapters.dialects.freeform import format_losses
 from relay.adapters.dialects.openai_chat import options, wire
@@ -31,7 +32,7 @@ _NESTED: Mapping[str, frozenset[str]] = {
     "thinking": frozenset(wire.ThinkingOptions.__struct_fields__),
     "stream_options": frozenset(wire.StreamOptions.__struct_fields__),
 }
-_ABSENT = ("null", "[]")
+EXTRAS = Extras(dialect=NAME, absent=NO_LIST, nested_lost=True)
 
 
 def decode_request(body: bytes) -> ChatRequest:
@@ -43,7 +44,7 @@ def decode_request(body: bytes) -> ChatRequest:
 def encode_request(request: ChatRequest) -> WireRequest:
     """The body for a provider, with usage asked for in streams, and what is lost. Raises `Unsupported`."""
     refuse_completion(request)
-    extras = own_extras(request.extras)
+    extras = EXTRAS.written(request.extras)
     others = _raws.decode(extras.pop("tools", "[]"))
     tools = options.written_tools(request.tools, others)
     body = wire.ChatBody(
@@ -61,25 +62,8 @@ def encode_request(request: ChatRequest) -> WireRequest:
         body.parallel_tool_calls = request.parallel_tool_calls
     if request.stream:
         body.stream, body.stream_options = True, wire.StreamOptions(include_usage=True)
-    payload = lenient.encode(body)
-    if extras:
-        members = splice.top_level(payload)
-        members.update({name: msgspec.Raw(text.encode()) for name, text in extras.items()})
-        payload = splice.assemble(members)
+    payload = with_extras(lenient.encode(body), extras)
     return WireRequest(path=PATH, body=payload, losses=tuple(dict.fromkeys(_losses(request))))
-
-
-def own_extras(extras: Mapping[DialectName, Mapping[str, JsonText]]) -> dict[str, JsonText]:
-    """The extras that are written, as they are read back."""
-    own = extras.get(NAME, {})
-    return {
-        name: text for name, raw in own.items() if "." not in name and (text := settled(raw)) not in _ABSENT
-    }
-
-
-def settled(text: JsonText) -> JsonText:
-    """JSON text as it is after a trip: without white space around it, and with line separators escaped."""
-    return lenient.escape_separators(text.strip().encode()).decode()
 
 
 def _decoded(body: bytes) -> ChatRequest:
@@ -141,16 +125,11 @@ def _extras(
             inner = splice.top_level(bytes(members[parent]))
             found |= {f"{parent}.{name}": raw for name, raw in inner.items() if name not in known}
     texts = {name: bytes(raw).decode() for name, raw in found.items()}
-    return {name: text for name, text in texts.items() if text not in _ABSENT}
+    return {name: text for name, text in texts.items() if text not in EXTRAS.absent}
 
 
 def _losses(request: ChatRequest) -> Iterable[str]:
-    for dialect, extras in request.extras.items():
-        for name, text in extras.items():
-            if dialect == NAME and "." in name:
-                yield name
-            elif dialect != NAME and text.strip() not in _ABSENT:
-                yield f"{dialect}:{name}"
+    yield from EXTRAS.losses(request.extras)
     if request.reasoning is not None and request.reasoning.budget_tokens is not None:
         yield "reasoning.budget_tokens"
     yield from foreign_losses(request, NAME)

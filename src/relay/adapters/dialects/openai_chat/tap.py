@@ -23,8 +23,9 @@ from relay.adapters.dialects.lenient import escape_separators
 from relay.adapters.dialects.openai_chat import wire
 from relay.adapters.dialects.openai_chat.chunks import members_of
 from relay.adapters.dialects.openai_chat.reading import choice_index
-from relay.adapters.dialects.openai_chat.stream import DONE, Decoder
+from relay.adapters.dialects.openai_chat.stream import Decoder
 from relay.adapters.dialects.openai_chat.writing import Encoder
+from relay.adapters.dialects.sse_answers import DONE
 
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _EMPTY_LIST = msgspec.Raw(b"[]")

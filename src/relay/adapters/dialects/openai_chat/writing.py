@@ -16,8 +16,8 @@ from relay.adapters.dialects.openai_chat.norm import finite, merged
 from relay.adapters.dialects.openai_chat.reading import settled_reason
 from relay.adapters.dialects.openai_chat.reasoning_details import joined_seal
 from relay.adapters.dialects.openai_chat.reasoning_details import written as written_seal
-from relay.adapters.dialects.openai_chat.stream import DONE
 from relay.adapters.dialects.openai_chat.usage import written
+from relay.adapters.dialects.sse_answers import DONE
 from relay.domain.chat import Citation, Thinking
 from relay.domain.events import (
     ChatResponse,

@@ -11,11 +11,11 @@ from relay.adapters.dialects.base import Scene
 from relay.adapters.dialects.framing import sse_frame
 from relay.adapters.dialects.openai_chat.errors import in_band_error
 from relay.adapters.dialects.openai_chat.norm import finite
-from relay.adapters.dialects.openai_chat.stream import DONE
 from relay.adapters.dialects.openai_chat.usage import written
 from relay.adapters.dialects.openai_chat.wire import Usage as WireUsage
 from relay.adapters.dialects.openai_completions import wire
 from relay.adapters.dialects.openai_completions.norm import completion_id, rivals, settled_reason, text_of
+from relay.adapters.dialects.sse_answers import DONE
 from relay.domain.events import (
     ChatResponse,
     Failed,

@@ -11,9 +11,9 @@ from itertools import groupby
 from typing import assert_never
 
 from relay.adapters.dialects.foreign import unmarked
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.openai_chat.arranging import arranged as arranged_chat
 from relay.adapters.dialects.openai_chat.images import split, typed
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.adapters.dialects.openai_responses.content import NAME
 from relay.domain.chat import (
     Audio,

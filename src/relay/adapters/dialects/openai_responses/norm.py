@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
+from relay.adapters.dialects.lenient import settled
 from relay.adapters.dialects.openai_chat.norm import finite
 from relay.adapters.dialects.openai_chat.options import effort_of
 from relay.adapters.dialects.openai_chat.reading import settled_reason
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.adapters.dialects.openai_responses import options
 from relay.adapters.dialects.openai_responses.arranging import arranged
 from relay.adapters.dialects.openai_responses.content import NAME
 from relay.adapters.dialects.openai_responses.ids import ItemIds, response_id
-from relay.adapters.dialects.openai_responses.request import own_extras
+from relay.adapters.dialects.openai_responses.request import EXTRAS
 from relay.adapters.dialects.openai_responses.usage import surviving
 from relay.adapters.dialects.openai_responses.writing import REASONS
 from relay.domain.chat import (
@@ -124,7 +124,7 @@ def _finite(token: TokenLogprob) -> TokenLogprob:
 
 def norm_request(request: ChatRequest) -> ChatRequest:
     """The request as a provider of this dialect reads it."""
-    own = own_extras(request.extras)
+    own = EXTRAS.written(request.extras)
     hosted = dict.fromkeys(settled(tool.json) for tool in request.hosted_tools if tool.origin == NAME)
     has_tools = bool(request.tools or hosted)
     return replace(

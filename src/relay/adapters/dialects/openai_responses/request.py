@@ -11,10 +11,10 @@ import msgspec
 
 from relay.adapters.dialects import lenient, splice
 from relay.adapters.dialects.base import WireRequest, check_items, refuse_completion
+from relay.adapters.dialects.extras import NO_LIST, Extras
 from relay.adapters.dialects.foreign import foreign_losses
 from relay.adapters.dialects.openai_chat.envelope import check_utf8, regular
 from relay.adapters.dialects.openai_chat.options import effort_of
-from relay.adapters.dialects.openai_chat.request import settled
 from relay.adapters.dialects.openai_responses import options, wire
 from relay.adapters.dialects.openai_responses.arranging import arranged, goes_back
 from relay.adapters.dialects.openai_responses.content import NAME
@@ -22,7 +22,6 @@ from relay.adapters.dialects.openai_responses.envelope import PATH, missing
 from relay.adapters.dialects.openai_responses.items import read_items, written_items
 from relay.domain.chat import (
     ChatRequest,
-    DialectName,
     JsonText,
     Message,
     Sampling,
@@ -41,7 +40,7 @@ _NESTED: Mapping[str, frozenset[str]] = {
     "text": frozenset(wire.TextOptions.__struct_fields__),
     "reasoning": frozenset(wire.ReasoningOptions.__struct_fields__),
 }
-_ABSENT = ("null", "[]")
+EXTRAS = Extras(dialect=NAME, absent=NO_LIST)
 _NO_WORD_FOR = ("stop", "seed", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repeat_penalty")
 
 
@@ -60,7 +59,7 @@ def encode_request(request: ChatRequest) -> WireRequest:
     instructions = _instructions(messages)
     tools = options.written_tools(request.tools, request.hosted_tools)
     sampling = options.surviving(request.sampling)
-    extras = own_extras(request.extras)
+    extras = EXTRAS.written(request.extras)
     body = wire.Body(
         model=request.model,
         instructions=instructions,
@@ -84,12 +83,6 @@ def encode_request(request: ChatRequest) -> WireRequest:
         body.text = wire.TextOptions(format=options.written_output(request.output))
     payload = _with_extras(lenient.encode(body), extras)
     return WireRequest(path=PATH, body=payload, losses=tuple(dict.fromkeys(_losses(request))))
-
-
-def own_extras(extras: Mapping[DialectName, Mapping[str, JsonText]]) -> dict[str, JsonText]:
-    """The extras that are written, as they are read back."""
-    own = extras.get(NAME, {})
-    return {name: text for name, raw in own.items() if (text := settled(raw)) not in _ABSENT}
 
 
 def _decoded(body: bytes) -> ChatRequest:
@@ -198,13 +191,11 @@ def _extras(read: wire.Body, members: Mapping[str, msgspec.Raw]) -> dict[str, Js
     if others:
         found["include"] = splice.raw(others)
     texts = {name: bytes(raw).decode() for name, raw in found.items()}
-    return {name: text for name, text in texts.items() if text not in _ABSENT}
+    return {name: text for name, text in texts.items() if text not in EXTRAS.absent}
 
 
 def _losses(request: ChatRequest) -> Iterator[str]:
-    for dialect, extras in request.extras.items():
-        if dialect != NAME:
-            yield from (f"{dialect}:{name}" for name, text in extras.items() if text.strip() not in _ABSENT)
+    yield from EXTRAS.losses(request.extras)
     for name in _NO_WORD_FOR:
         if getattr(request.sampling, name) not in (None, ()):
             yield name
