@@ -124,7 +124,12 @@ FAULTS: dict[str, tuple[Fault, Law[Language, Any]]] = {
         totality.REQUESTS_TOTAL,
     ),
     "a failed decoder goes on": (
-        Fault(OPENAI, "stream", "self._is_over = True\n        events.append(Failed", "events.append(Failed"),
+        Fault(
+            OPENAI,
+            "sse_answers",
+            "self._is_over = True\n        events.append(Failed",
+            "events.append(Failed",
+        ),
         totality.SILENT,
     ),
     "the ends of items are not told": (
